@@ -203,7 +203,13 @@ class GraphConfig(Section):
     """
 
     labels: tuple[str, ...] = ("rdfs:label", "skos:prefLabel", "schema:name", "foaf:name")
-    text: tuple[str, ...] = ("kgrec:text", "dcterms:description", "rdfs:comment", "skos:definition", "schema:description")
+    text: tuple[str, ...] = (
+        "kgrec:text",
+        "dcterms:description",
+        "rdfs:comment",
+        "skos:definition",
+        "schema:description",
+    )
     languages: tuple[str, ...] = ("en", "")
     relations: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()

@@ -237,7 +237,12 @@ def storage_errors(path: Path) -> Iterator[None]:
         number = error.errno if isinstance(error, OSError) else None
         if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS) or any(
             words in str(error)
-            for words in ("No space left on device", "File too large", "database or disk is full", "Disk quota exceeded")
+            for words in (
+                "No space left on device",
+                "File too large",
+                "database or disk is full",
+                "Disk quota exceeded",
+            )
         ):
             raise StorageError(f"{path}: cannot write: {_words(error)}; the earlier state is as it was") from error
         if isinstance(error, PermissionError) and str(error.filename or "").startswith(str(path)):

@@ -1,0 +1,12 @@
+"""``kgrec build``"""
+
+from __future__ import annotations
+
+from kgrec.cli.common import Data, Recipe, RunDir, open_run
+
+
+def build(recipe: Recipe, data: Data = None, run_dir: RunDir = None) -> None:
+    """Sources → knowledge-graph store → snapshot."""
+    from kgrec.progress import terminal_progress
+
+    open_run(recipe, data, run_dir).build(terminal_progress())

@@ -1,0 +1,31 @@
+"""``kgrec explain``"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json
+
+
+def explain(
+    recipe: Recipe,
+    user: Annotated[str, typer.Option("--user", metavar="ID", show_default=False)],
+    item: Annotated[str, typer.Option("--item", metavar="ID", show_default=False)],
+    k: Annotated[int | None, typer.Option("-k", min=1, help="How many paths.", show_default="the recipe's")] = None,
+    data: Data = None,
+    run_dir: RunDir = None,
+    json: Json = False,
+) -> None:
+    """The paths that carry a recommendation, as sentences and as a tree."""
+    explanation = open_run(recipe, data, run_dir).explain(user, item, k=k)
+    if json:
+        print_json(explanation.to_dict())
+        return
+    from rich.console import Console
+
+    from kgrec.explain.tree import render
+
+    Console(file=sys.stdout, highlight=False, soft_wrap=True).print(render(explanation))

@@ -1,0 +1,30 @@
+"""``kgrec query``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json, print_table, say
+
+
+def query(
+    recipe: Recipe,
+    sparql: Annotated[str, typer.Argument(metavar="SPARQL", help="A SPARQL 1.1 query.", show_default=False)],
+    data: Data = None,
+    run_dir: RunDir = None,
+    json: Json = False,
+) -> None:
+    """Ask the embedded store; read-only, over the union of the sources (GRAPH gives provenance)."""
+    result = open_run(recipe, data, run_dir).query(sparql)
+    if json:
+        print_json(result.to_json())
+    elif result.boolean is not None:
+        say("yes" if result.boolean else "no")
+    elif result.triples is not None:
+        for triple in result.triples:
+            say(f"{triple} .")
+    else:
+        rows = [["" if term is None else term.value for term in row] for row in result.rows]
+        print_table(result.variables, rows)

@@ -1,0 +1,22 @@
+"""``kgrec run``"""
+
+from __future__ import annotations
+
+from kgrec.cli.common import Data, Device, Devices, Recipe, RunDir, open_run, say
+
+
+def run(
+    recipe: Recipe,
+    data: Data = None,
+    run_dir: RunDir = None,
+    device: Device = None,
+    devices: Devices = None,
+) -> None:
+    """All stages in order; what did not change is skipped."""
+    from kgrec.cli.evaluate import print_evaluation
+    from kgrec.progress import terminal_progress
+
+    it = open_run(recipe, data, run_dir, device, devices)
+    it.all(terminal_progress())
+    print_evaluation(it.evaluation())
+    say(f"report: {it.report_path()}")
