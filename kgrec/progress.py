@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -23,18 +23,11 @@ class Task(Protocol):
 class Progress(Protocol):
     """Shows tasks and says lines."""
 
-    def task(self, description: str, total: float | None = None, unit: str = "") -> TaskContext: ...
+    def task(self, description: str, total: float | None = None, unit: str = "") -> AbstractContextManager[Task]:
+        """``with progress.task("encoding", 100) as task: task.advance()``."""
 
     def say(self, line: str) -> None:
         """One line that stays."""
-
-
-class TaskContext(Protocol):
-    """``with progress.task("encoding", 100) as task: task.advance()``."""
-
-    def __enter__(self) -> Task: ...
-
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class _SilentTask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +10,7 @@ import typer
 from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json, print_table, say
 
 
-class Part(str, Enum):
+class Part(StrEnum):
     """A held-out part."""
 
     valid = "valid"

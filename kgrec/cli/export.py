@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 from kgrec.cli.common import Data, Recipe, RunDir, open_run, say
 
 
-class Target(str, Enum):
+class Target(StrEnum):
     """What other tools read."""
 
     nt = "nt"

