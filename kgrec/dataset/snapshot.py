@@ -29,8 +29,8 @@ from graph_builders import EdgeTable, GraphTables, NodeTable
 from kgrec.errors import StaleError, UnknownIdError
 
 FORMAT = 1
-SPLITS = ("train", "valid", "test")
 Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 INTERACTS = "interacts"
 """Relation name of user–item edges in every built graph."""
 
