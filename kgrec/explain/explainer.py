@@ -1,0 +1,233 @@
+"""Why a linear model scores an item for a user as it does: the paths that carry the score, and what none carries.
+
+With ``P_u(m) = Σ_l a_l (A^l)[u, m]`` the score is ``Σ_{m, n} P_u(m) P_i(n) <x_m, x_n>``.  Its diagonal,
+``Σ_m P_u(m) P_i(m) ‖x_m‖²``, is a sum over walks from the user to the item that meet at ``m``: what paths carry.  The
+rest are inner products of different nodes: no path carries them, and they are given as one remainder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.config.recipe import ExplainConfig
+from kgrec.dataset.snapshot import INTERACTS, Snapshot
+from kgrec.explain.hops import Hops, hop_graph
+from kgrec.explain.search import Found, PathSearch
+from kgrec.explain.types import Explanation, Node, Path, Relation
+from kgrec.explain.wording import sentence, user_name
+from kgrec.recommend.linear import LinearScorer, Propagation
+
+SOMEBODY = Node("", "", "")
+
+
+class Explainer:
+    """Explains pairs of one trained model; made once, it answers in milliseconds.
+
+    Args:
+        snapshot: what the model was trained on.
+        propagation: the trained model.
+        config: path length and number of paths.
+    """
+
+    def __init__(self, snapshot: Snapshot, propagation: Propagation, config: ExplainConfig | None = None) -> None:
+        self.snapshot, self.propagation = snapshot, propagation
+        self.config = config or ExplainConfig()
+        self.scorer = LinearScorer(propagation)
+        self.adjacency = propagation.adjacency(snapshot)
+        self.edge_types = propagation.edge_types
+        self.graph = hop_graph(snapshot.graph_tables(), self.edge_types, propagation.forward, propagation.reverse)
+        x = propagation.x.astype(np.float64)
+        self.norms: NDArray[np.float64] = np.einsum("nd,nd->n", x, x)
+        self.train = snapshot.matrix("train")
+        self.popularity = np.bincount(self.train.indices, minlength=snapshot.num_items)
+        self.user_offset = snapshot.offsets[snapshot.user_type]
+        self.item_offset = snapshot.offsets[snapshot.item_type]
+        self.interacts = self.edge_types.index((snapshot.user_type, INTERACTS, snapshot.item_type))
+        self._relation_labels = {name: label or name for name, _, label in snapshot.relations.iter_rows()}
+
+    def explain(
+        self,
+        user: int | None,
+        item: int,
+        *,
+        history: Sequence[int] | NDArray[np.int64] | None = None,
+        rank: int | None = None,
+        paths: int | None = None,
+        max_hops: int | None = None,
+    ) -> Explanation:
+        """Explains one pair.
+
+        Args:
+            user: the user's id in the snapshot; None for a person who is not in it.
+            item: the item's id.
+            history: item ids that the person interacted with; by default the user's training interactions.
+            rank: the item's place in the user's ranking, if known: it is passed on.
+            paths, max_hops: other than the configuration's.
+
+        Raises:
+            ValueError: neither a user nor a history, or an id out of range.
+        """
+        snapshot = self.snapshot
+        if user is not None and not 0 <= user < snapshot.num_users:
+            raise ValueError(f"user {user} is out of range ({snapshot.num_users} users)")
+        if not 0 <= item < snapshot.num_items:
+            raise ValueError(f"item {item} is out of range ({snapshot.num_items} items)")
+        liked = self._history(user, history)
+        first = self._first_hops(user, liked)
+        u = -1 if user is None else self.user_offset + user
+        i = self.item_offset + item
+
+        histories = sp.csr_array(
+            (np.ones(len(liked), dtype=np.float32), liked, np.array([0, len(liked)])), shape=(1, snapshot.num_items)
+        )
+        known = None if user is None else np.array([user])
+        vector = self.scorer.user_vectors(histories, known)[0]
+        score = float(vector.astype(np.float64) @ self.propagation.target[item])
+        total = self._carried(u, i, liked)
+
+        hops = max_hops or self.config.max_hops
+        search = PathSearch(
+            self.graph,
+            first,
+            u,
+            i,
+            self.propagation.layer_weights,
+            self.norms,
+            float(self.norms[u]) if u >= 0 else 0.0,
+            paths or self.config.paths,
+        )
+        found = search.run(hops)
+        ids = sorted({node for path in found for node in path.nodes} | {i} | ({u} if u >= 0 else set()))
+        nodes = self._nodes(ids)
+        nodes[-1] = SOMEBODY
+        shown = tuple(self._path(path, nodes) for path in found)
+
+        notes = []
+        if item in liked:
+            notes.append(f"You already interacted with “{nodes[i].label}”; the paths include that edge itself.")
+        if len(liked) == 0:
+            notes.append("There is no training interaction to start from.")
+        if not shown:
+            rest = f"longer walks carry {total:.3g}, the rest is remainder" if total else "all of it is remainder"
+            notes.append(f"No path of up to {hops} hops carries any of the score: {rest}.")
+        if not search.exact:
+            notes.append(f"The search stopped early: heavier paths of up to {hops} hops may exist.")
+        keys = self._keys([n for n in (u, i) if n >= 0])
+        return Explanation(
+            keys[u] if u >= 0 else "",
+            keys[i],
+            nodes[i].label,
+            rank,
+            score,
+            shown,
+            total,
+            score - total,
+            tuple(notes),
+        )
+
+    # --- the user's side
+
+    def _history(self, user: int | None, history: Sequence[int] | NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """Distinct item ids, sorted."""
+        if history is None:
+            if user is None:
+                raise ValueError("a person who is not in the snapshot needs a history")
+            row = slice(self.train.indptr[user], self.train.indptr[user + 1])
+            return np.sort(self.train.indices[row]).astype(np.int64)
+        liked = np.unique(np.asarray(history, dtype=np.int64))
+        if len(liked) and (liked[0] < 0 or liked[-1] >= self.snapshot.num_items):
+            raise ValueError(f"a history holds item ids in [0, {self.snapshot.num_items})")
+        return liked
+
+    def _received(self, liked: NDArray[np.int64]) -> NDArray[np.float64]:
+        """With which coefficient the person receives from each item of the history."""
+        reverse = self.propagation.reverse[self.interacts]
+        degree = np.maximum(self.popularity[liked], 1).astype(np.float64)
+        return np.asarray(reverse / np.sqrt(max(len(liked), 1) * degree))
+
+    def _first_hops(self, user: int | None, liked: NDArray[np.int64]) -> Hops:
+        """The hops that leave the person: to the items of the history, and over a known user's other edges."""
+        kind = 2 * self.interacts
+        back = np.zeros(len(liked))
+        parts = []
+        if user is not None:
+            own = self.graph.of(self.user_offset + user)
+            there = own.kind == kind
+            # An item gives back to the user only over an edge that was trained on.
+            trained = own.take(there)
+            position = np.searchsorted(liked, trained.to - self.item_offset)
+            inside = position < len(liked)
+            inside[inside] = liked[position[inside]] == trained.to[inside] - self.item_offset
+            back[position[inside]] = trained.item_side[inside]
+            parts.append(own.take(~there))
+        parts.insert(
+            0,
+            Hops(liked + self.item_offset, np.full(len(liked), kind, dtype=np.int32), self._received(liked), back),
+        )
+        return Hops(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("to", "kind", "user_side", "item_side")
+            )
+        )
+
+    def _carried(self, u: int, i: int, liked: NDArray[np.int64]) -> float:
+        """``Σ_m P_u(m) P_i(m) ‖x_m‖²`` in closed form: what walks of every length carry."""
+        a = self.propagation.layer_weights
+        size = self.adjacency.shape[0]
+        row = np.zeros(size)
+        if u >= 0:
+            trained = self._history(u - self.user_offset, None)
+            start, stop = self.adjacency.indptr[u], self.adjacency.indptr[u + 1]
+            row[self.adjacency.indices[start:stop]] = self.adjacency.data[start:stop]
+            row[trained + self.item_offset] -= self._received(trained)
+        row[liked + self.item_offset] += self._received(liked)
+        from_user = self._reach(row, a[1:])
+        if u >= 0:
+            from_user[u] += a[0]
+        unit = np.zeros(size)
+        unit[i] = 1.0
+        from_item = self._reach(unit, a)
+        return float((from_user * from_item) @ self.norms)
+
+    def _reach(self, row: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``Σ_l weights_l · row · A^l``, shape ``[N]``."""
+        total = np.zeros(len(row))
+        for position, weight in enumerate(weights):
+            if position:
+                row = np.asarray(self.adjacency.T @ row)
+            total += weight * row
+        return total
+
+    # --- names
+
+    def _rows(self, ids: Sequence[int]) -> list[tuple[int, dict[str, object]]]:
+        """Rows of the node frame, which is sorted by (type, id) and so by stacked position."""
+        frame = self.snapshot.nodes[list(ids)]
+        return list(zip(ids, frame.iter_rows(named=True), strict=True))
+
+    def _keys(self, ids: Sequence[int]) -> dict[int, str]:
+        return {node: str(row["key"] or row["iri"]) for node, row in self._rows(ids)}
+
+    def _nodes(self, ids: Sequence[int]) -> dict[int, Node]:
+        nodes = {}
+        for node, row in self._rows(ids):
+            kind, label = str(row["type"]), str(row["label"] or row["key"] or row["iri"])
+            if kind == self.snapshot.user_type:
+                label = user_name(label, None if row["key"] is None else str(row["key"]))
+            nodes[node] = Node(str(row["iri"]), kind, label)
+        return nodes
+
+    def _path(self, found: Found, nodes: dict[int, Node]) -> Path:
+        chain = tuple(nodes[node] for node in found.nodes)
+        relations = []
+        for kind in found.kinds:
+            name = self.edge_types[kind >> 1][1]
+            label = self._relation_labels.get(name, name)
+            relations.append(Relation(name, "reverse" if kind & 1 else "forward", label))
+        text = sentence(chain, relations, self.snapshot.user_type, self.snapshot.item_type)
+        return Path(chain, tuple(relations), found.weight, text, found.meeting)
