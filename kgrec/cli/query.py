@@ -19,10 +19,10 @@ def query(
     """Ask the embedded store; read-only, over the union of the sources (GRAPH gives provenance)."""
     result = open_run(recipe, data, run_dir).query(sparql)
     if json:
-        print_json(result.to_json())
-    elif result.boolean is not None:
+        print_json(result.document())
+    elif result.kind == "ask":
         say("yes" if result.boolean else "no")
-    elif result.triples is not None:
+    elif result.kind == "construct":
         for triple in result.triples:
             say(f"{triple} .")
     else:

@@ -1,0 +1,44 @@
+"""Which nodes may be recommended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kgrec.config import Recipe
+from kgrec.errors import UnknownIdError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kgrec.dataset.snapshot import Snapshot
+
+
+def candidates_of(
+    snapshot: Snapshot, recipe: Recipe, wanted: Path | Iterable[str] | None = None, node_type: str | None = None
+) -> NDArray[np.bool_] | None:
+    """Bool mask over the ranked type, or None where every node is a candidate.
+
+    Args:
+        wanted: a file with one id a line, or ids; by default what the recipe evaluates.
+        node_type: the ranked type; items by default.
+
+    Raises:
+        UnknownIdError: an id that was given as such does not exist.
+        DataError: the file cannot be read or names nothing known.
+    """
+    from kgrec.recommend import candidate_mask, read_candidates
+
+    if isinstance(wanted, Path):
+        return read_candidates(wanted, snapshot, node_type)
+    if wanted is not None:
+        mask, unknown = candidate_mask(snapshot, wanted, node_type)
+        if unknown:
+            nodes = snapshot.of_type(node_type or snapshot.item_type)
+            raise UnknownIdError("candidate", unknown[0], [key or iri for key, iri in nodes.select("key", "iri").rows()])
+        return mask
+    if node_type in (None, snapshot.item_type) and recipe.evaluation.candidates == "interacted":
+        return snapshot.interacted()
+    return None

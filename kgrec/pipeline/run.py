@@ -1,0 +1,306 @@
+"""A run: one recipe, its stages, and what they answer.
+
+>>> run = kgrec.run("recipe.toml")          # doctest: +SKIP
+>>> run.recommend("42", k=10)               # doctest: +SKIP
+>>> run.explain("42", "318")                # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kgrec.config import Paths, Recipe, load_recipe
+from kgrec.errors import UserError
+from kgrec.pipeline.road import Road
+from kgrec.pipeline.stage import RunDirectory, Stage
+from kgrec.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from kgrec.dataset.snapshot import Snapshot
+    from kgrec.explain import Explainer, Explanation
+    from kgrec.recommend.linear import LinearScorer
+    from kgrec.store import GraphStore, QueryResult
+
+
+def open_run(
+    recipe: str | Path,
+    *,
+    data: str | Path | None = None,
+    run_dir: str | Path | None = None,
+    device: str | None = None,
+    devices: int | None = None,
+) -> Run:
+    """The run of a recipe as it stands; nothing is made.
+
+    Args:
+        recipe: the TOML file.
+        data: where the recipe's files are, instead of what it says.
+        run_dir: where artefacts go, instead of what it says.
+        device, devices: where to train, instead of what it says.
+
+    Raises:
+        RecipeError: the recipe is at fault.
+    """
+    content, paths = load_recipe(recipe, data, run_dir)
+    where = {key: value for key, value in (("device", device), ("devices", devices)) if value is not None}
+    if where:
+        content = content.model_copy(update={"training": content.training.model_copy(update=where)})
+    return Run(content, paths)
+
+
+def run(
+    recipe: str | Path,
+    *,
+    data: str | Path | None = None,
+    run_dir: str | Path | None = None,
+    device: str | None = None,
+    devices: int | None = None,
+    progress: Progress = SILENT,
+) -> Run:
+    """Makes every stage of a recipe that is not current, and returns the run.
+
+    Arguments and errors are those of :func:`open_run`; what the data are at fault for raises DataError.
+    """
+    it = open_run(recipe, data=data, run_dir=run_dir, device=device, devices=devices)
+    it.all(progress)
+    return it
+
+
+class Run:
+    """A recipe and its run directory.
+
+    Attributes:
+        recipe: what is asked for.
+        paths: where things are.
+    """
+
+    def __init__(self, recipe: Recipe, paths: Paths) -> None:
+        self.recipe, self.paths = recipe, paths
+        self._open()
+
+    def _open(self) -> None:
+        self._directory = RunDirectory(self.paths.run)
+        self._road = Road(self.recipe, self.paths, self._directory)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.recipe.name} in {self.paths.run}>"
+
+    # --- making
+
+    def build(self, progress: Progress = SILENT) -> None:
+        """Sources → store → snapshot."""
+        self._make(self._road.building, "build", progress)
+
+    def train(self, progress: Progress = SILENT) -> None:
+        """Snapshot → text vectors → embedding → trained GNN; what lies before is made too where it is not current."""
+        self._make((*self._road.building, *self._road.training), "train", progress)
+
+    def evaluate(self, split: Literal["valid", "test"] = "test", progress: Progress = SILENT) -> dict[str, Any]:
+        """The table of the model and the baselines: ``{"split", "users", "rows"}``."""
+        stage = self._road.evaluation(split)
+        self._make((*self._road.building, *self._road.training, stage), "evaluate", progress)
+        return self.evaluation(split)
+
+    def all(self, progress: Progress = SILENT) -> None:
+        """Every stage, the report last."""
+        self._make(self._road.whole, "run", progress)
+
+    def _make(self, stages: Iterable[Stage], doing: str, progress: Progress) -> None:
+        # What is in memory belongs to what was there before.
+        for name in ("snapshot", "scorer", "explainer"):
+            self.__dict__.pop(name, None)
+        self._open()
+        names = [stage.name for stage in stages]
+        with self._directory.locked(f"kgrec {doing}"):
+            for stage in (stage for stage in self._stages() if stage.name in names):
+                self._directory.make(stage, progress)
+
+    def _stages(self) -> list[Stage]:
+        road = self._road
+        return [
+            *road.building,
+            *road.training,
+            road.evaluation("valid"),
+            road.evaluation("test"),
+            road.report,
+        ]
+
+    # --- what was made
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """Nodes, edges and interactions with integer ids.
+
+        Raises:
+            StaleError: it has not been made, or is older than the recipe, the data or the code.
+        """
+        from kgrec.dataset.snapshot import Snapshot
+
+        return Snapshot.open(self._directory.folder(self._road.snapshot))
+
+    @cached_property
+    def scorer(self) -> LinearScorer:
+        """The trained model in its serving form (numpy).
+
+        Raises:
+            StaleError: see :attr:`snapshot`.
+        """
+        from kgrec.recommend.linear import LinearScorer, Propagation
+
+        return LinearScorer(Propagation.load(self._directory.folder(self._road.model)))
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Explains the trained model.
+
+        Raises:
+            StaleError: see :attr:`snapshot`.
+        """
+        from kgrec.explain import Explainer
+
+        return Explainer(self.snapshot, self.scorer.propagation, self.recipe.explain)
+
+    def evaluation(self, split: Literal["valid", "test"] = "test") -> dict[str, Any]:
+        """The table as it was made."""
+        folder = self._directory.folder(self._road.evaluation(split))
+        content: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
+        return content
+
+    def report_path(self) -> Path:
+        """The report as it was made."""
+        return self._directory.folder(self._road.report) / "report.html"
+
+    def store(self) -> GraphStore:
+        """The knowledge-graph store, read-only; ``with run.store() as store: …``."""
+        from kgrec.pipeline.build import open_store
+
+        return open_store(self.recipe, self._directory.folder(self._road.store))
+
+    def query(self, sparql: str) -> QueryResult:
+        """SPARQL 1.1, read-only, over the union of the sources.
+
+        Raises:
+            QueryError: malformed, or it asks for what is refused (SERVICE, updates).
+        """
+        with self.store() as store:
+            return store.query(sparql)
+
+    def export(self, to: Literal["nt", "ttl", "parquet", "hetero", "triples"], out: str | Path) -> None:
+        """Writes the graph for other tools."""
+        from kgrec.pipeline.export import export
+
+        folders = {
+            stage.name: self._directory.folder(stage)
+            for stage in (*self._road.building, *self._road.training)
+            if stage in self._road.building or self._directory.is_current(stage)
+        }
+        export(self.recipe, folders, to, Path(out))
+
+    def info(self) -> dict[str, Any]:
+        """What has been built, and the profile of the snapshot where there is one."""
+        stages = []
+        for stage in self._stages():
+            manifest = self._directory.manifest(stage)
+            state = "not made" if manifest is None else "current" if self._directory.is_current(stage) else "stale"
+            if manifest is not None or stage.name != "evaluation-valid":
+                stages.append(
+                    {"stage": stage.name, "state": state, "seconds": manifest["seconds"] if manifest else None}
+                )
+        about: dict[str, Any] = {"name": self.recipe.name, "run_dir": str(self.paths.run), "stages": stages}
+        if self._directory.is_current(self._road.snapshot):
+            folder = self._directory.folder(self._road.snapshot)
+            about["profile"] = json.loads((folder / "profile.json").read_text())
+        return about
+
+    # --- answers
+
+    def recommend(
+        self,
+        user: str,
+        k: int = 10,
+        *,
+        candidates: Path | Iterable[str] | None = None,
+        include_seen: bool = False,
+        node_type: str | None = None,
+    ) -> pl.DataFrame:
+        """The top ``k`` of a user: columns rank, item, label, score.
+
+        Args:
+            user: id in the source table, or IRI.
+            k: how many.
+            candidates: only these items: ids, or a file with one id a line.
+            include_seen: items of the user's training and validation part too.
+            node_type: nodes of this type instead of items.
+
+        Raises:
+            UnknownIdError: no such user or candidate; the nearest are named.
+        """
+        from kgrec.recommend import recommend
+
+        return recommend(
+            self.scorer,
+            self.snapshot,
+            [user],
+            k,
+            candidates=self._candidates(candidates, node_type),
+            include_seen=include_seen,
+            node_type=node_type,
+        ).drop("user")
+
+    def recommend_all(
+        self,
+        out: str | Path,
+        k: int = 10,
+        *,
+        candidates: Path | Iterable[str] | None = None,
+        include_seen: bool = False,
+        node_type: str | None = None,
+        progress: Progress = SILENT,
+    ) -> int:
+        """Every user's top ``k`` into a Parquet file (columns user, rank, item, label, score); its number of rows."""
+        from kgrec.recommend import recommend_all
+
+        return recommend_all(
+            self.scorer,
+            self.snapshot,
+            Path(out),
+            k,
+            candidates=self._candidates(candidates, node_type),
+            include_seen=include_seen,
+            node_type=node_type,
+            progress=progress,
+        )
+
+    def _candidates(
+        self, candidates: Path | Iterable[str] | None, node_type: str | None
+    ) -> NDArray[np.bool_] | None:
+        from kgrec.pipeline.candidates import candidates_of
+
+        return candidates_of(self.snapshot, self.recipe, candidates, node_type)
+
+    def explain(self, user: str, item: str, k: int | None = None) -> Explanation:
+        """The paths that carry a recommendation.
+
+        Args:
+            user, item: ids in the source tables, or IRIs.
+            k: how many paths; by default the recipe's.
+
+        Raises:
+            UnknownIdError: no such user or item; the nearest are named.
+        """
+        if k is not None and k < 1:
+            raise UserError("paths are counted from 1", value=k)
+        from kgrec.pipeline.candidates import candidates_of
+        from kgrec.recommend import rank_of
+
+        u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
+        mask = candidates_of(self.snapshot, self.recipe)
+        return self.explainer.explain(u, i, rank=rank_of(self.scorer, self.snapshot, u, i, mask), paths=k)
