@@ -98,6 +98,10 @@ def source_graph(base: str, source: str) -> str:
 
 
 def local_name(iri: str) -> str:
-    """The part of an IRI after the last ``#``, ``/`` or ``:``, percent-decoded."""
-    tail = re.split(r"[#/:]", iri.rstrip("/#"))[-1]
+    """The part of an IRI after the last ``#`` or ``/`` (without one, after the last ``:``), percent-decoded.
+
+    ``…/resource/Star_Trek:_Picard`` → ``Star_Trek:_Picard``, ``urn:isbn:123`` → ``123``.
+    """
+    parts = re.split(r"[#/]", iri.rstrip("/#"))
+    tail = parts[-1] if len(parts) > 1 else parts[0].rsplit(":", 1)[-1]
     return unquote(tail, errors="replace")
