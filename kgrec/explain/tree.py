@@ -21,7 +21,7 @@ def chain(path: Path) -> str:
     return text
 
 
-def to_tree(explanation: Explanation) -> Tree:
+def render(explanation: Explanation) -> Tree:
     """A rich tree: one branch a path with its weight, sentence and edges; then what is left.
 
     Labels are shown as they are: rich's markup in them has no effect.

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from kgrec.explain.tree import chain, to_tree
+from kgrec.explain.tree import chain, render
 from kgrec.explain.types import Explanation, Node, Path, Relation
 from kgrec.explain.wording import phrase, plain, sentence, user_name
 
@@ -119,9 +119,9 @@ def test_labels_are_one_harmless_line():
     assert user_name("Ann", None) == "Ann"
 
 
-def rendered(explanation: Explanation) -> str:
+def shown_as_text(explanation: Explanation) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(to_tree(explanation))
+    console.print(render(explanation))
     return console.file.getvalue()
 
 
@@ -130,13 +130,13 @@ def test_tree():
     text = sentence(nodes, relations, "User", "Item")
     path = Path(tuple(nodes), tuple(relations), 0.25, text, 2)
     assert chain(path) == "you —interacts→ Toy Story (1995) —genre→ Children ←genre— Babe (1995)"
-    shown = rendered(Explanation("1", "2", "[bold]Babe[/]\x1b[2J", 3, 1.0, (path,), 0.75, 0.25, ("A note.",)))
+    shown = shown_as_text(Explanation("1", "2", "[bold]Babe[/]\x1b[2J", 3, 1.0, (path,), 0.75, 0.25, ("A note.",)))
     assert "[bold]Babe[/] [2J  rank 3  score 1.0000" in shown
     assert "weight 0.25" in shown
     assert "weight 0.5  all other walks" in shown
     assert "remainder 0.25" in shown
     assert "A note." in shown
-    bare = rendered(Explanation("", "2", "Babe", None, 1.0, (), 0.0, 1.0))
+    bare = shown_as_text(Explanation("", "2", "Babe", None, 1.0, (), 0.0, 1.0))
     assert "rank" not in bare
     assert "weight" not in bare
     assert "effect" not in shown + bare
