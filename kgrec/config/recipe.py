@@ -341,6 +341,7 @@ class EmbeddingConfig(Section):
         loss, loss_kwargs: PyKEEN's; the model's own by default.
         epochs: at most.
         batch_size, learning_rate: of the optimiser (Adam).
+        negatives: corrupted triples a true one.
         patience, frequency: early stopping on held-out MRR: evaluated every ``frequency`` epochs.
         valid, test: share of the triples held out for its own figures.
     """
@@ -354,6 +355,7 @@ class EmbeddingConfig(Section):
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=2048, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
+    negatives: int = Field(default=1, ge=1)
     patience: int = Field(default=2, ge=1)
     frequency: int = Field(default=5, ge=1)
     valid: float = Field(default=0.05, gt=0, lt=0.5)
