@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from pyoxigraph import Literal, NamedNode, Quad
 
@@ -11,8 +12,11 @@ from kgrec.config import Recipe, iris
 from kgrec.config.recipe import LiteralMatch
 from kgrec.errors import RecipeError
 
-Statements = Callable[[str, str | None], Iterable[Quad]]
-"""(predicate IRI, graph IRI or None for all graphs) → the statements with it."""
+
+class Statements(Protocol):
+    """Looks statements up, as :meth:`kgrec.store.GraphStore.quads` does."""
+
+    def __call__(self, *, predicate: str | None = None, source: str | None = None) -> Iterable[Quad]: ...
 
 
 class LiteralMatcher:
@@ -25,7 +29,7 @@ class LiteralMatcher:
     def __init__(self, statements: Statements, recipe: Recipe) -> None:
         """
         Args:
-            statements: looks up statements that are in the store already.
+            statements: ``store.quads`` of a store that holds the RDF sources already.
             recipe: its prefixes and base.
         """
         self._statements = statements
@@ -51,7 +55,7 @@ class LiteralMatcher:
             raise RecipeError(str(error), column="match.predicate", value=rule.predicate) from error
         graph = None if rule.source is None else iris.source_graph(self._recipe.base, rule.source)
         nodes: dict[str, set[str]] = {}
-        for quad in self._statements(predicate, graph):
+        for quad in self._statements(predicate=predicate, source=graph):
             if not isinstance(quad.object, Literal) or not isinstance(quad.subject, NamedNode):
                 continue
             if rule.language is not None and (quad.object.language or "") != rule.language.lower():
