@@ -64,7 +64,7 @@ def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> 
                 )
 
         def tables() -> Iterator[Quad]:
-            matcher = LiteralMatcher(lambda predicate, graph: store.quads(predicate=predicate, source=graph), recipe)
+            matcher = LiteralMatcher(store.quads, recipe)
             for source in recipe.table:
                 yield from read_table(
                     source,

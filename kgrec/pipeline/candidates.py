@@ -37,7 +37,9 @@ def candidates_of(
         mask, unknown = candidate_mask(snapshot, wanted, node_type)
         if unknown:
             nodes = snapshot.of_type(node_type or snapshot.item_type)
-            raise UnknownIdError("candidate", unknown[0], [key or iri for key, iri in nodes.select("key", "iri").rows()])
+            raise UnknownIdError(
+                "candidate", unknown[0], [key or iri for key, iri in nodes.select("key", "iri").rows()]
+            )
         return mask
     if node_type in (None, snapshot.item_type) and recipe.evaluation.candidates == "interacted":
         return snapshot.interacted()

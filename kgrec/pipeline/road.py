@@ -35,7 +35,18 @@ class Road:
     def store(self) -> Stage:
         """Sources → knowledge-graph store, parted interactions, keys, rejects."""
         graph = {"literal_cap": self.recipe.graph.literal_cap}
-        sources = ("base", "seed", "max_rejects", "prefixes", "interactions", "split", "table", "rdf", "recbole", "store")
+        sources = (
+            "base",
+            "seed",
+            "max_rejects",
+            "prefixes",
+            "interactions",
+            "split",
+            "table",
+            "rdf",
+            "recbole",
+            "store",
+        )
         return Stage(
             "store",
             "build",

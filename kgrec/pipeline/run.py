@@ -279,9 +279,7 @@ class Run:
             progress=progress,
         )
 
-    def _candidates(
-        self, candidates: Path | Iterable[str] | None, node_type: str | None
-    ) -> NDArray[np.bool_] | None:
+    def _candidates(self, candidates: Path | Iterable[str] | None, node_type: str | None) -> NDArray[np.bool_] | None:
         from kgrec.pipeline.candidates import candidates_of
 
         return candidates_of(self.snapshot, self.recipe, candidates, node_type)
@@ -299,7 +297,7 @@ class Run:
         if k is not None and k < 1:
             raise UserError("paths are counted from 1", value=k)
         from kgrec.pipeline.candidates import candidates_of
-        from kgrec.recommend import rank_of
+        from kgrec.recommend.rank import rank_of
 
         u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
         mask = candidates_of(self.snapshot, self.recipe)

@@ -1,0 +1,67 @@
+"""report.html of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from kgrec.config import Recipe
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.explain import Explainer
+from kgrec.pipeline.candidates import candidates_of
+from kgrec.progress import Progress
+from kgrec.recommend import recommend
+from kgrec.recommend.linear import LinearScorer, Propagation
+from kgrec.report import Sample, write_report
+
+EXPLAINED = 3
+"""How many of a sample user's recommendations are explained."""
+
+
+def make_report(recipe: Recipe, folders: Mapping[str, Path], folder: Path, progress: Progress) -> None:
+    """Fills the report from the folders of ``snapshot``, ``model``, ``evaluation`` and, where it is, ``embedding``."""
+    snapshot = Snapshot.open(folders["snapshot"])
+    scorer = LinearScorer(Propagation.load(folders["model"]))
+    explainer = Explainer(snapshot, scorer.propagation, recipe.explain)
+
+    def read(stage: str, name: str) -> object:
+        return json.loads((folders[stage] / name).read_text()) if stage in folders else None
+
+    samples = [_sample(recipe, snapshot, scorer, explainer, user) for user in sample_users(recipe, snapshot)]
+    write_report(
+        folder / "report.html",
+        title=recipe.name,
+        profile=read("snapshot", "profile.json"),  # type: ignore[arg-type]
+        embedding=read("embedding", "metrics.json"),  # type: ignore[arg-type]
+        history=read("model", "history.json"),  # type: ignore[arg-type]
+        evaluation=read("evaluation", "evaluation.json"),  # type: ignore[arg-type]
+        samples=samples,
+    )
+
+
+def sample_users(recipe: Recipe, snapshot: Snapshot) -> list[int]:
+    """The recipe's users, else some who have a history and something held out, chosen by the seed."""
+    if recipe.report.users:
+        return [snapshot.user_id(user) for user in recipe.report.users]
+    known = np.intersect1d(snapshot.pairs("train")["user"].to_numpy(), snapshot.pairs("test")["user"].to_numpy())
+    number = min(recipe.report.sample_users, len(known))
+    return sorted(int(user) for user in np.random.default_rng(recipe.seed).choice(known, number, replace=False))
+
+
+def _sample(recipe: Recipe, snapshot: Snapshot, scorer: LinearScorer, explainer: Explainer, user: int) -> Sample:
+    people, items = snapshot.of_type(snapshot.user_type), snapshot.of_type(snapshot.item_type)
+    key = people["key"][user] or people["iri"][user]
+    pairs = snapshot.interactions.filter(pl.col("user") == user)
+    newest_first = pairs.filter(pl.col("split") == "train").sort("timestamp", "item", descending=True, nulls_last=True)
+    frame = recommend(scorer, snapshot, [key], recipe.report.k, candidates=candidates_of(snapshot, recipe))
+    hidden = {items["key"][item] or items["iri"][item] for item in pairs.filter(pl.col("split") == "test")["item"]}
+    rows = [{**row, "held_out": row["item"] in hidden} for row in frame.drop("user").iter_rows(named=True)]
+    explanations = tuple(
+        explainer.explain(user, snapshot.item_id(row["item"]), rank=row["rank"]) for row in rows[:EXPLAINED]
+    )
+    history = tuple(items["label"][item] for item in newest_first["item"])
+    return Sample(key, history, rows, explanations)
