@@ -15,6 +15,7 @@ A folder of Parquet files:
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,6 +59,13 @@ INTERACTIONS_SCHEMA = {
     "timestamp": pl.Int64,
     "split": pl.String,
 }
+SCHEMAS = {
+    "nodes": NODES_SCHEMA,
+    "relations": RELATIONS_SCHEMA,
+    "edges": EDGES_SCHEMA,
+    "interactions": INTERACTIONS_SCHEMA,
+}
+"""The frames of a snapshot and their columns."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +92,15 @@ class Snapshot:
         """Reads a snapshot folder.
 
         Raises:
-            StaleError: the folder is missing or of another format version.
+            StaleError: the folder is missing, damaged or of another format version.
         """
         folder = Path(folder)
         try:
             manifest = json.loads((folder / "snapshot.json").read_text())
         except FileNotFoundError as error:
             raise StaleError("no snapshot here", file=folder, remedy="run `kgrec build RECIPE`") from error
+        except ValueError:
+            manifest = {}
         if manifest.get("format") != FORMAT:
             raise StaleError(
                 "the snapshot is of another format version",
@@ -99,17 +109,21 @@ class Snapshot:
                 expected=str(FORMAT),
                 remedy="rebuild it with `kgrec build RECIPE`",
             )
-        frames = {
-            name: pl.read_parquet(folder / f"{name}.parquet")
-            for name in ("nodes", "relations", "edges", "interactions")
-        }
+        try:
+            frames = {name: pl.read_parquet(folder / f"{name}.parquet") for name in SCHEMAS}
+        except (OSError, pl.exceptions.ComputeError) as error:
+            raise StaleError(
+                f"the snapshot cannot be read: {error}", file=folder, remedy="rebuild it with `kgrec build RECIPE`"
+            ) from error
         return cls(manifest["user_type"], manifest["item_type"], **frames)
 
     def write(self, folder: str | Path) -> None:
         """Writes the folder (which must exist); the same content gives the same bytes."""
         folder = Path(folder)
-        for name in ("nodes", "relations", "edges", "interactions"):
-            getattr(self, name).write_parquet(folder / f"{name}.parquet", compression="zstd", statistics=False)
+        for name in SCHEMAS:
+            getattr(self, name).rechunk().write_parquet(
+                folder / f"{name}.parquet", compression="zstd", statistics=False
+            )
         manifest = {"format": FORMAT, "user_type": self.user_type, "item_type": self.item_type}
         (folder / "snapshot.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
@@ -194,7 +208,8 @@ class Snapshot:
 
     def graph_tables(
         self,
-        features: dict[str, dict[str, NDArray[np.float32]]] | None = None,
+        features: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None,
+        masks: Mapping[str, Mapping[str, NDArray[np.bool_]]] | None = None,
         *,
         kg: bool = True,
         interactions: bool = True,
@@ -203,11 +218,15 @@ class Snapshot:
 
         Args:
             features: node type → feature name → float32 matrix of shape ``[num_nodes, dim]``.
+            masks: node type → feature name → bool vector of shape ``[num_nodes]``: which rows have a value.
             kg: with the knowledge graph's edges.
             interactions: with ``(user_type, "interacts", item_type)``.
         """
-        features = features or {}
-        nodes = tuple(NodeTable(kind, count, features.get(kind, {})) for kind, count in self.num_nodes.items())
+        features, masks = features or {}, masks or {}
+        nodes = tuple(
+            NodeTable(kind, count, features.get(kind, {}), masks.get(kind, {}))
+            for kind, count in self.num_nodes.items()
+        )
         edges = []
         if kg:
             for (source_type, relation, target_type), part in self.edges.group_by(
