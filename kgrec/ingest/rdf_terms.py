@@ -12,7 +12,6 @@ from urllib.parse import quote
 import pyoxigraph as ox
 from pyoxigraph import Literal, NamedNode, Quad
 
-from kgrec.config.iris import is_iri
 from kgrec.store import canonical
 
 SKOLEM = "urn:kgrec:bnode:"
@@ -108,7 +107,13 @@ def check_terms(quads: Iterable[Quad]) -> Iterator[Quad]:
 
 
 def _check_iri(term: object, predicate: bool = False) -> None:
-    if not isinstance(term, NamedNode) or is_iri(term.value):
+    if not isinstance(term, NamedNode):
+        return
+    try:
+        NamedNode(term.value)
+    except ValueError:
+        pass
+    else:
         return
     if predicate:
         raise BadStatement(

@@ -1,0 +1,169 @@
+"""RDF ingest and snapshot against the bare store.
+
+``python -m benchmarks.rdf_ingest [FILE] [--generate N] [--runs R] [--data DIR]``
+
+1. End to end (parse, check, convert, store on disk) against ``pyoxigraph.Store.bulk_load`` of the same file, and
+   against rdflib's parse into memory, on FILE (default: lastfm-dbpedia/kg.nt) or on N generated triples.
+2. Snapshot from that store against bare iteration over it.
+3. With 5 million generated triples or more only the ingest runs, and its peak memory is held against 4 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyoxigraph as ox
+
+from benchmarks._common import DATA, alternate, median_of, peak_rss, verdict
+from kgrec.config import Recipe, parse_recipe
+from kgrec.config.iris import source_graph
+from kgrec.config.recipe import RdfSource
+from kgrec.ingest.rdf import read_rdf
+from kgrec.ingest.rejects import Rejects
+from kgrec.store import OxigraphStore
+
+BASE = "urn:kgrec:"
+MEMORY_ONLY = 5_000_000
+MEMORY_BAR = 4.0
+
+
+def generate(path: Path, triples: int) -> None:
+    """A graph with the shape of a catalogue: six relations and a label an item, entities with a long tail."""
+    relations = [f"http://example.org/relation/{name}" for name in ("genre", "actor", "writer", "label", "era", "tag")]
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(triples):
+            item, place = divmod(number, 7)
+            subject = f"<http://example.org/resource/Item_{item}>"
+            if place == 6:
+                file.write(f'{subject} <http://www.w3.org/2000/01/rdf-schema#label> "Item number {item}"@en .\n')
+            else:
+                # a multiplicative hash, squared into a long tail
+                spread = (number * 2654435761 % 2**32) / 2**32
+                entity = int(spread * spread * (triples // 7 + 1))
+                file.write(f"{subject} <{relations[place]}> <http://example.org/resource/Entity_{entity}> .\n")
+
+
+def ingest(path: Path, folder: Path) -> None:
+    source = RdfSource(file=path.name, name="graph")
+    with OxigraphStore(folder, base=BASE) as store:
+        store.load(read_rdf(path, source, base=BASE, rejects=Rejects()))
+
+
+def bulk_load(path: Path, folder: Path) -> None:
+    graph = ox.NamedNode(source_graph(BASE, "graph"))
+    store = ox.Store(str(folder))
+    store.bulk_load(path=str(path), format=ox.RdfFormat.N_TRIPLES, to_graph=graph)
+    store.flush()
+
+
+def rdflib_parse(path: Path) -> None:
+    import rdflib
+
+    rdflib.Graph().parse(path, format="nt")
+
+
+def in_fresh(work: Callable[[Path, Path], None], path: Path, parent: Path) -> Callable[[], None]:
+    """The work in a folder of its own that goes away."""
+
+    def run() -> None:
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        try:
+            work(path, folder)
+        finally:
+            shutil.rmtree(folder)
+
+    return run
+
+
+def recipe() -> Recipe:
+    """The recipe that the snapshot is built by: nothing but the graph."""
+    return parse_recipe({"name": "benchmark", "interactions": {"file": "none"}, "rdf": [{"file": "graph.nt"}]})
+
+
+def compare_ingest(name: str, path: Path, parent: Path, runs: int) -> bool:
+    with path.open("rb") as file:
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    seconds = alternate(
+        runs,
+        kgrec=in_fresh(ingest, path, parent),
+        bulk=in_fresh(bulk_load, path, parent),
+        rdflib=lambda: rdflib_parse(path),
+    )
+    for who, values in seconds.items():
+        rate = lines / median_of(values)
+        print(f"{name}: {who} {median_of(values):.2f} s, {rate:,.0f} triples/s ({len(values)} runs)")
+    kgrec = median_of(seconds["kgrec"])
+    raw = verdict(f"rdf_ingest/{name}/bulk_load", median_of(seconds["bulk"]) / kgrec, 0.7)
+    return verdict(f"rdf_ingest/{name}/rdflib", median_of(seconds["rdflib"]) / kgrec, 2.5) and raw
+
+
+def compare_snapshot(name: str, path: Path, parent: Path, runs: int) -> bool:
+    import polars as pl
+
+    from kgrec.dataset.build import build_snapshot
+
+    folder = parent / "snapshot-store"
+    ingest(path, folder)
+    nothing = pl.DataFrame(
+        schema={
+            "user": pl.String,
+            "item": pl.String,
+            "user_iri": pl.String,
+            "item_iri": pl.String,
+            "value": pl.Float64,
+            "timestamp": pl.Int64,
+            "split": pl.String,
+        }
+    )
+    keys = pl.DataFrame(schema={"iri": pl.String, "key": pl.String})
+
+    def iterate() -> Iterator[ox.Quad]:
+        return iter(ox.Store.read_only(str(folder)))
+
+    def bare() -> None:
+        for _ in iterate():
+            pass
+
+    def snapshot() -> None:
+        with OxigraphStore(folder, base=BASE, read_only=True) as store:
+            build_snapshot(store.quads(), nothing, keys, recipe())
+
+    seconds = alternate(runs, snapshot=snapshot, bare=bare)
+    shutil.rmtree(folder)
+    for who, values in seconds.items():
+        print(f"{name}: {who} {median_of(values):.2f} s ({len(values)} runs)")
+    ratio = median_of(seconds["bare"]) / median_of(seconds["snapshot"])
+    return verdict(f"rdf_ingest/{name}/snapshot", ratio, 0.7)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="?", type=Path, help="N-Triples; default: lastfm-dbpedia/kg.nt")
+    parser.add_argument("--generate", type=int, metavar="N", help="N generated triples instead of a file")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=DATA)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="kgrec-bench-") as folder:
+        parent = Path(folder)
+        if given.generate:
+            name, path = f"{given.generate:,}".replace(",", "_"), parent / "generated.nt"
+            generate(path, given.generate)
+        else:
+            path = given.file or given.data / "lastfm-dbpedia" / "kg.nt"
+            name = path.parent.name
+        if given.generate and given.generate >= MEMORY_ONLY:
+            before = peak_rss()
+            ingest(path, parent / "store")
+            print(f"{name}: peak memory {peak_rss():.2f} GB ({before:.2f} GB before the ingest)")
+            return 0 if verdict(f"rdf_ingest/{name}/peak_gb", peak_rss(), MEMORY_BAR, at_least=False) else 1
+        ingested = compare_ingest(name, path, parent, given.runs)
+        return 0 if compare_snapshot(name, path, parent, given.runs) and ingested else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
