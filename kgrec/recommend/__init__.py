@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from kgrec.recommend.ids import candidate_mask, read_candidates
-from kgrec.recommend.lists import recommend, recommend_all, recommend_history
+from kgrec.recommend.lists import rank_of, recommend, recommend_all, recommend_history
 from kgrec.recommend.scorer import Scorer
 from kgrec.recommend.topk import top_k
 
 __all__ = [
     "Scorer",
     "candidate_mask",
+    "rank_of",
     "read_candidates",
     "recommend",
     "recommend_all",

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Scores items.
+    """Scores items."""
 
-    Attributes:
-        name: as it stands in tables, for example ``EASE (λ=250)``.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """As it stands in tables, for example ``EASE (λ=250)``."""
+        ...
 
     def score(self, histories: sp.csr_array, users: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Scores of all items.

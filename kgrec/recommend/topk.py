@@ -42,54 +42,55 @@ def top_k(
     if k < 1:
         raise ValueError(f"expected k of at least 1 (got {k})")
     batch, n = scores.shape
-    left = np.array(scores, dtype=np.float32)
+    cost = -np.asarray(scores, dtype=np.float32)
     if mask is not None:
-        left[np.broadcast_to(~mask, left.shape)] = -np.inf
+        cost[np.broadcast_to(~mask, cost.shape)] = np.inf
     if exclude is not None:
         rows = np.repeat(np.arange(batch), np.diff(exclude.indptr))
-        left[rows, exclude.indices] = -np.inf
-    if np.isnan(left).any():
+        cost[rows, exclude.indices] = np.inf
+    if np.isnan(cost).any():
         raise ValueError("expected scores (got NaN)")
     width = min(k, n)
     ids = np.full((batch, k), -1, dtype=np.int64)
     best = np.full((batch, k), -np.inf, dtype=np.float32)
     if batch and width:
-        ids[:, :width], best[:, :width] = _best(left, width, tie)
+        ids[:, :width], lowest = _lowest(cost, width, tie)
+        best[:, :width] = -lowest
     ids[np.isneginf(best)] = -1
     return ids, best
 
 
-def _best(scores: NDArray[np.float32], k: int, tie: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """``top_k`` of prepared scores, ``1 <= k <= n``."""
-    n = scores.shape[1]
-    ids = np.argpartition(scores, n - k, axis=1)[:, n - k :] if k < n else np.tile(np.arange(n), (len(scores), 1))
-    values = np.take_along_axis(scores, ids, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    ids, values = np.take_along_axis(ids, order, axis=1), np.take_along_axis(values, order, axis=1)
+def _lowest(cost: NDArray[np.float32], k: int, tie: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The ``k`` lowest of every row and their costs, ``1 <= k <= n``, in groups as :func:`top_k` says.
 
-    group, anchor = np.zeros(ids.shape, dtype=np.int64), values[:, 0].copy()
+    Partitioning costs from below is fast where most of a row is equal (left out, or zero); partitioning scores from
+    above, or by index, was measured up to twenty times slower there.
+    """
+    n = cost.shape[1]
+    values = np.sort(np.partition(cost, k - 1, axis=1)[:, :k], axis=1)
+    group, anchor = np.zeros(values.shape, dtype=np.int64), values[:, 0].copy()
     for j in range(1, k):
-        beyond = values[:, j] < _floor(anchor, tie)
+        beyond = values[:, j] > _ceiling(anchor, tie)
         anchor[beyond] = values[beyond, j]
         group[:, j] = group[:, j - 1] + beyond
 
-    # The last group may go on outside the k: there its lowest ids are taken.
-    floor, last = _floor(anchor, tie), group == group[:, -1:]
-    inside = last.sum(axis=1)
-    member = (scores >= floor[:, None]) & (scores <= anchor[:, None])
-    open_rows = np.flatnonzero(member.sum(axis=1) > inside)
-    for part in blocks(len(open_rows), n):
-        rows = open_rows[part]
-        chosen = member[rows] & (np.cumsum(member[rows], axis=1, dtype=np.int32) <= inside[rows, None])
-        whole, slots = ids[rows], last[rows]
-        whole[slots] = np.nonzero(chosen)[1]
-        ids[rows] = whole
+    # The last group may have more members than places: its lowest ids are taken.
+    places = (group == group[:, -1:]).sum(axis=1)
+    chosen = cost <= _ceiling(anchor, tie)[:, None]
+    crowded = np.flatnonzero(chosen.sum(axis=1) > k)
+    for part in blocks(len(crowded), n):
+        rows = crowded[part]
+        before = cost[rows] < anchor[rows, None]
+        last = chosen[rows] & ~before
+        chosen[rows] = before | (last & (np.cumsum(last, axis=1, dtype=np.int32) <= places[rows, None]))
+    ids = np.nonzero(chosen)[1].reshape(values.shape)
 
-    order = np.argsort(group * n + ids, axis=1)
+    order = np.argsort(np.take_along_axis(cost, ids, axis=1), axis=1, kind="stable")
     ids = np.take_along_axis(ids, order, axis=1)
-    return ids, np.take_along_axis(scores, ids, axis=1)
+    ids = np.take_along_axis(ids, np.argsort(group * n + ids, axis=1), axis=1)
+    return ids, np.take_along_axis(cost, ids, axis=1)
 
 
-def _floor(anchor: NDArray[np.float32], tie: float) -> NDArray[np.float64]:
-    """The lowest score in the group of an anchor.  float64: in float32 a distance of 1e-6 vanishes above 8."""
-    return anchor.astype(np.float64) - tie
+def _ceiling(anchor: NDArray[np.float32], tie: float) -> NDArray[np.float64]:
+    """The highest cost in the group of an anchor.  float64: in float32 a distance of 1e-6 vanishes above 8."""
+    return anchor.astype(np.float64) + tie
