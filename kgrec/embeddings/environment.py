@@ -1,0 +1,68 @@
+"""What PyKEEN runs in: device, folders, log levels, random states."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kgrec.errors import UserError, shorten
+
+if TYPE_CHECKING:
+    import torch
+
+
+def torch_device(device: str) -> torch.device:
+    import torch
+
+    try:
+        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"no such device: {shorten(str(error).splitlines()[0], 160)}",
+            value=device,
+            remedy="use --device cpu or --device auto",
+        ) from error
+    return chosen
+
+
+@contextmanager
+def quiet_pykeen() -> Iterator[None]:
+    """PyKEEN below the project's cache folder, without its log lines and without its advice on CPU evaluation."""
+    cache = os.environ.get("KGREC_CACHE")
+    if cache:
+        os.environ.setdefault("PYSTOW_HOME", str(Path(cache) / "pystow"))
+    loggers = [logging.getLogger(name) for name in ("pykeen", "torch_max_mem")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*torch\.jit\.script.*")
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels):
+                logger.setLevel(level)
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """PyKEEN draws from the global generators: they are seeded here and put back afterwards."""
+    import torch
+
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            torch.manual_seed(seed)
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
