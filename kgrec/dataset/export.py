@@ -6,32 +6,30 @@ A file is written beside its place and renamed, so that what stands there is who
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from graph_builders import EdgeTable, GraphTables, NodeTable, to_hetero_data
+from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import DataError, StorageError
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch_geometric.data import HeteroData
 
 HETERO_FORMAT = 1
 Target = Literal["parquet", "hetero", "triples"]
-Features = Mapping[str, Mapping[str, NDArray[np.float32]]]
-Masks = Mapping[str, Mapping[str, NDArray[np.bool_]]]
+ROWS = 1_000_000
 
 
-def export(
-    snapshot: Snapshot, to: Target, out: str | Path, features: Features | None = None, masks: Masks | None = None
-) -> None:
+def export(snapshot: Snapshot, to: Target, out: str | Path, features: Mapping[str, Features] | None = None) -> None:
     """Writes the snapshot for another tool.
 
     ``parquet``: a folder with the snapshot's frames, as :meth:`Snapshot.open` reads them.
@@ -46,8 +44,7 @@ def export(
         snapshot: the graph.
         to: which of these.
         out: file, or folder for ``parquet``.
-        features: for ``hetero``: node type → feature name → float32 matrix of shape ``[num_nodes, dim]``.
-        masks: which rows of the features have a value, bool of shape ``[num_nodes]``.
+        features: for ``hetero``: feature name → node type → (matrix ``[num_nodes, dim]``, mask ``[num_nodes]``).
 
     Raises:
         DataError: ``out`` is in the way: a folder where a file is to be, or a folder that is no earlier export.
@@ -56,20 +53,19 @@ def export(
     out = Path(out)
     writers: dict[Target, Callable[[Path], None]] = {
         "parquet": lambda place: _parquet(snapshot, place),
-        "triples": lambda place: _triples(snapshot).write_csv(
-            place, separator="\t", include_header=False, quote_style="never"
-        ),
-        "hetero": lambda place: _hetero(snapshot, place, features, masks),
+        "triples": lambda place: _triples(snapshot, place),
+        "hetero": lambda place: _hetero(snapshot, place, features or {}),
     }
     _check(out, folder=to == "parquet")
     place = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         writers[to](place)
         _replace(place, out)
     except OSError as error:
         full = error.errno == errno.ENOSPC
-        raise StorageError(f"{'the disk is full' if full else 'cannot write'}: {out}: {error.strerror}") from error
+        raise StorageError(
+            f"{'the disk is full' if full else 'cannot write'}: {out}: {error.strerror or error}"
+        ) from error
     finally:
         if place.is_dir():
             shutil.rmtree(place)
@@ -97,7 +93,10 @@ def load_hetero(path: str | Path) -> HeteroData:
         NodeTable(kind, count, _arrays(content["features"].get(kind)), _arrays(content["masks"].get(kind)))
         for kind, count in sorted(content["num_nodes"].items())
     )
-    edges = tuple(EdgeTable(*key, index.numpy()) for key, index in sorted(content["edge_index"].items()))
+    edges = tuple(
+        EdgeTable(source, relation, target, index.numpy())
+        for (source, relation, target), index in sorted(content["edge_index"].items())
+    )
     return to_hetero_data(GraphTables(nodes, edges))
 
 
@@ -110,9 +109,9 @@ def _parquet(snapshot: Snapshot, place: Path) -> None:
     snapshot.write(place)
 
 
-def _triples(snapshot: Snapshot) -> pl.DataFrame:
+def _triples(snapshot: Snapshot, place: Path) -> None:
     nodes = snapshot.nodes.select("type", "id", "iri")
-    return (
+    triples = (
         snapshot.edges.select("source_type", "source", "relation", "target_type", "target")
         .unique()
         .join(nodes.rename({"iri": "head"}), left_on=["source_type", "source"], right_on=["type", "id"])
@@ -120,22 +119,38 @@ def _triples(snapshot: Snapshot) -> pl.DataFrame:
         .select("head", "relation", "tail")
         .sort("head", "relation", "tail")
     )
+    with place.open("wb") as file:
+        for part in triples.iter_slices(ROWS):
+            file.write(part.write_csv(separator="\t", include_header=False, quote_style="never").encode())
 
 
-def _hetero(snapshot: Snapshot, place: Path, features: Features | None, masks: Masks | None) -> None:
+def _hetero(snapshot: Snapshot, place: Path, features: Mapping[str, Features]) -> None:
     import torch
 
-    tables = snapshot.graph_tables(features, masks)
     iris = dict(snapshot.nodes.group_by("type", maintain_order=True).agg("iri").iter_rows())
+    edges = snapshot.graph_tables().edges
     content = {
         "format": HETERO_FORMAT,
-        "num_nodes": tables.num_nodes(),
-        "iris": {node.type: iris.get(node.type, []) for node in tables.nodes},
-        "features": {n.type: {k: torch.from_numpy(v) for k, v in n.features.items()} for n in tables.nodes},
-        "masks": {n.type: {k: torch.from_numpy(v) for k, v in n.masks.items()} for n in tables.nodes},
-        "edge_index": {edge.key: torch.from_numpy(edge.index) for edge in tables.edges},
+        "num_nodes": snapshot.num_nodes,
+        "iris": {kind: iris.get(kind, []) for kind in snapshot.num_nodes},
+        "features": _by_type(snapshot, {name: {k: m for k, (m, _) in f.items()} for name, f in features.items()}),
+        "masks": _by_type(snapshot, {name: {k: m for k, (_, m) in f.items()} for name, f in features.items()}),
+        "edge_index": {edge.key: torch.tensor(edge.index) for edge in edges},
     }
-    torch.save(content, place)
+    # By way of memory, because PyTorch's own writer does not say that a disk is full.
+    memory = io.BytesIO()
+    torch.save(content, memory)
+    place.write_bytes(memory.getbuffer())
+
+
+def _by_type(snapshot: Snapshot, arrays: Mapping[str, Mapping[str, NDArray[Any]]]) -> dict[str, dict[str, Tensor]]:
+    """Feature name → type → array, as type → feature name → tensor."""
+    import torch
+
+    return {
+        kind: {name: torch.tensor(by_type[kind]) for name, by_type in sorted(arrays.items()) if kind in by_type}
+        for kind in snapshot.num_nodes
+    }
 
 
 def _check(out: Path, folder: bool) -> None:

@@ -14,6 +14,7 @@ A folder of Parquet files:
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,12 +119,17 @@ class Snapshot:
         return cls(manifest["user_type"], manifest["item_type"], **frames)
 
     def write(self, folder: str | Path) -> None:
-        """Writes the folder (which must exist); the same content gives the same bytes."""
+        """Writes the folder (which must exist); the same content gives the same bytes.
+
+        Raises:
+            OSError: the disk is full or cannot be written.
+        """
         folder = Path(folder)
         for name in SCHEMAS:
-            getattr(self, name).rechunk().write_parquet(
-                folder / f"{name}.parquet", compression="zstd", statistics=False
-            )
+            # By way of memory: the Parquet writer reports a full disk without its error number.
+            memory = io.BytesIO()
+            getattr(self, name).rechunk().write_parquet(memory, compression="zstd", statistics=False)
+            (folder / f"{name}.parquet").write_bytes(memory.getbuffer())
         manifest = {"format": FORMAT, "user_type": self.user_type, "item_type": self.item_type}
         (folder / "snapshot.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
