@@ -116,17 +116,21 @@ def guess_attribute(column: str, values: Sequence[str]) -> Attribute | None:
     json_list = _json_list(values)
     if json_list is not None:
         return Attribute(column=column, json_list=json_list)
+    skip = _nothing(values)
+    values = [value for value in values if value not in skip]
+    if not values:
+        return None
     if _share_matching(values, r"^(1[5-9]|20)\d\d(-\d\d.*)?$") == 1:
         pattern = None if _numeric(values) else r"^(\d{4})"
-        return Attribute(column=column, relation="decade", type="Decade", pattern=pattern, bucket=10)
+        return Attribute(column=column, relation="decade", type="Decade", pattern=pattern, bucket=10, skip=skip)
     if any(value.startswith(("http://", "https://")) for value in values[:20]) or _numeric(values):
         return None
     for separator, least in (("|", 0.02), (";", 0.1), (",", 0.3)):
         parts = [part.strip() for value in values for part in value.split(separator)]
         listed = sum(separator in value for value in values) / len(values)
         if listed >= least and _repeated(parts):
-            return Attribute(column=column, separator=separator, skip=_nothing(parts))
-    return Attribute(column=column, skip=_nothing(values)) if _repeated(values) else None
+            return Attribute(column=column, separator=separator, skip=tuple(sorted({*skip, *_nothing(parts)})))
+    return Attribute(column=column, skip=skip) if _repeated(values) else None
 
 
 def _has_word(name: str, words: str) -> bool:
