@@ -1,0 +1,59 @@
+"""The losses.  Each gives the *sum* over its positives, so that processes can share a batch unevenly."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_NONE = -1e9
+
+
+def sampled_softmax(
+    users: Tensor,
+    items: Tensor,
+    negatives: Tensor,
+    known: Tensor,
+    user: Tensor,
+    item: Tensor,
+    log_correction: float = 0.0,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Cross-entropy of every positive against the negatives that its user has not interacted with.
+
+    For a positive (u, i): ``-log(e^{s_ui} / (e^{s_ui} + Σ_{j in J, (u, j) not in train} e^{s_uj}))`` with ``s`` the
+    inner product over the temperature.  The sum over the negatives is shared by all positives of a user.
+
+    Args:
+        users: vectors of the batch's distinct users ``[b, d]``.
+        items: vectors of all items ``[M, d]``.
+        negatives: the negatives' ids ``[J]``.
+        known: whether the user has a training interaction with the negative, bool ``[b, J]``.
+        user: row of each positive's user among ``users``, ``[p]``.
+        item: each positive's item ``[p]``.
+        log_correction: ``log(M / J)`` where the negatives are a uniform sample of the items (so that the sum stands for
+            all of them).
+        temperature: of the softmax.
+
+    Returns:
+        Sum over the positives, a scalar.
+    """
+    candidates = items if len(negatives) == len(items) else items[negatives]
+    scores = (users @ candidates.T / temperature).masked_fill(known, _NONE)
+    rest = scores.logsumexp(dim=1) + log_correction
+    positive = (users[user] * items[item]).sum(1) / temperature
+    return F.softplus(rest[user] - positive).sum()
+
+
+def bpr(users: Tensor, items: Tensor, user: Tensor, item: Tensor, negative: Tensor) -> Tensor:
+    """Bayesian personalised ranking, ``-log σ(s_ui - s_uj)`` (Rendle et al., UAI 2009).
+
+    Args:
+        users: vectors ``[b, d]``; items: vectors ``[M, d]``.
+        user: rows among ``users`` ``[p]``; item: positives ``[p]``; negative: negatives ``[p]``, -1 for none.
+
+    Returns:
+        Sum over the positives that have a negative, a scalar.
+    """
+    margin = (users[user] * (items[item] - items[negative.clamp(min=0)])).sum(1)
+    return torch.where(negative >= 0, F.softplus(-margin), torch.zeros_like(margin)).sum()
