@@ -13,6 +13,8 @@ RDFS_LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 RDFS_RANGE = "http://www.w3.org/2000/01/rdf-schema#range"
 TEXT = KGREC + "text"
 """Predicate of the text that a table gives to a node."""
+BNODE = "urn:kgrec:bnode:"
+"""What the IRI of a skolemised blank node begins with."""
 
 PREFIXES: Mapping[str, str] = {
     "kgrec": KGREC,

@@ -73,8 +73,8 @@ def _language_rank(tag: str, languages: tuple[str, ...]) -> int:
 def labels_of_iris(iri: pl.Series, node_type: pl.Series) -> pl.Series:
     """Labels of nodes without a literal: the IRI's decoded local name, or type and short id where that says nothing.
 
-    The short id is the first eight digits of an opaque local name (a long hexadecimal hash, a UUID), or of the IRI's
-    SHA-256 where there is no local name.
+    The short id is the beginning of an opaque local name (of a blank node, a long hexadecimal hash, a UUID), or of the
+    IRI's SHA-256 where there is no local name.
     """
     iri, node_type = iri.alias("iri"), node_type.alias("type")
     name = iri.str.strip_chars_end("/#").str.extract(r"([^#/]*)$").str.strip_chars()
@@ -82,7 +82,7 @@ def labels_of_iris(iri: pl.Series, node_type: pl.Series) -> pl.Series:
     special = name.str.contains("[:%]", literal=False) | (name == "")
     exact = pl.Series([iris.local_name(value).strip() for value in iri.filter(special)], dtype=pl.String)
     name = name.scatter(special.arg_true(), exact)
-    dull = (name == "") | name.str.contains(_OPAQUE)
+    dull = (name == "") | name.str.contains(_OPAQUE) | iri.str.starts_with(iris.BNODE)
     short = [
         f"{kind} {(local or hashlib.sha256(value.encode()).hexdigest())[:8]}"
         for value, kind, local in zip(iri.filter(dull), node_type.filter(dull), name.filter(dull))

@@ -6,6 +6,7 @@ that can be decided per predicate or per graph is decided when that predicate or
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from pyoxigraph import Literal, NamedNode, Quad
 
 from kgrec.config import iris
 from kgrec.config.recipe import Recipe
-from kgrec.dataset.build_names import expand, safe_name
+from kgrec.dataset.build_names import expand
 from kgrec.progress import SILENT, Progress
 
 BATCH = 20_000
@@ -97,7 +98,7 @@ class _Roles:
         # A table's own attributes are relations by being declared.
         for table in recipe.table:
             for attribute in table.attributes:
-                name = attribute.relation or safe_name(attribute.column, "relation")
+                name = attribute.relation or re.sub(r"[^A-Za-z0-9_.-]+", "_", attribute.column).strip("_")
                 self.named.add(iris.relation_iri(recipe.base, name))
 
     def relation(self, iri: str) -> bool:

@@ -1,7 +1,8 @@
 """Which terms are nodes, and the one type of each.
 
 A node's type is, first that applies: its part in the interactions; its ``rdf:type`` (several: ``graph.type_order``,
-the item and user types, then alphabetically); the range declared for a relation that points at it; ``Entity``.
+the item and user types, the types that the recipe's own sources give, then alphabetically); the range declared for a
+relation that points at it; ``Entity``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from kgrec.config import iris
 from kgrec.config.recipe import Recipe
 from kgrec.dataset.build_names import type_names
-from kgrec.dataset.build_statements import Statements
+from kgrec.dataset.build_statements import Codes, Statements
 
 ENTITY = "Entity"
 
@@ -45,15 +46,15 @@ class Typing:
     """
 
     names: list[str]
-    types: NDArray[np.int32]
+    types: Codes
 
 
 def type_nodes(
     statements: Statements,
     relations: list[str],
-    users: NDArray[np.int32],
-    items: NDArray[np.int32],
-    keyed: NDArray[np.int32],
+    users: Codes,
+    items: Codes,
+    keyed: Codes,
     recipe: Recipe,
 ) -> Typing:
     """Types every term and says which are nodes.
@@ -74,64 +75,67 @@ def type_nodes(
     total = len(statements.nodes)
     user_type, item_type = recipe.interactions.user_type, recipe.interactions.item_type
     named = type_names([*statements.classes, *(cls for _, cls in statements.ranges)], recipe)
-    given = {iri for iri, name in named.items() if name in (*recipe.graph.types.values(), *recipe.graph.type_order)}
-    silent = (UNIVERSAL | METACLASSES) - given
+    wanted = {*recipe.graph.types.values(), *recipe.graph.type_order}
+    vocabulary = {iri for iri in METACLASSES if named.get(iri) not in wanted}
+    # The universal classes and the default type leave a node's type open: a range may still say more.
+    silent = vocabulary | {iri for iri in UNIVERSAL if named.get(iri) not in wanted}
+    silent |= {iri for iri, name in named.items() if name == ENTITY}
     ranges = _ranges(statements, relations, named, silent, recipe)
-    order = _order({user_type, item_type, ENTITY, *named.values(), *ranges.values()}, recipe)
+    own = {name for iri, name in named.items() if iri.startswith(iris.type_iri(recipe.base, ""))}
+    order = _order({user_type, item_type, ENTITY, *named.values(), *ranges.values()}, own, recipe)
     rank = {name: position for position, name in enumerate(order)}
-    nothing = len(order)
 
-    best = np.full(total, nothing, dtype=np.int32)
     typed, classes = statements.types
-    class_rank = np.array(
-        [nothing if iri in silent else rank[named[iri]] for iri in statements.classes], dtype=np.int32
-    )
-    np.minimum.at(best, typed, class_rank[classes])
-    declared = best < nothing
-
-    source, predicate, target, _ = statements.edges
-    linked = np.zeros(total, dtype=bool)
-    linked[source] = linked[target] = True
-    range_rank = np.array([rank[ranges[name]] if name in ranges else nothing for name in relations], dtype=np.int32)
-    by_range = np.full(total, nothing, dtype=np.int32)
-    if ranges:
-        np.minimum.at(by_range, target, range_rank[predicate])
-    best = np.where(declared, best, by_range)
-    best[best == nothing] = rank[ENTITY]
+    class_ranks = [len(order) if iri in silent else rank[named[iri]] for iri in statements.classes]
+    best = _least(total, typed, np.array(class_ranks, dtype=np.int32)[classes], len(order))
+    _, predicate, target, _ = statements.edges
+    range_ranks = [rank[ranges[name]] if name in ranges else len(order) for name in relations]
+    by_range = _least(total, target, np.array(range_ranks, dtype=np.int32)[predicate], len(order))
+    best = np.where(best < len(order), best, by_range)
+    best[best == len(order)] = rank[ENTITY]
     best[items] = rank[item_type]
     best[users] = rank[user_type]
 
-    is_class = np.zeros(total, dtype=bool)
-    is_class[[code for iri in statements.classes if (code := statements.nodes.get(iri)) is not None]] = True
-    described = np.zeros(total, dtype=bool)
-    described[statements.literals["node"].to_numpy()] = True
-    has_key = np.zeros(total, dtype=bool)
-    has_key[keyed] = True
-    thing = _members(statements, UNIVERSAL, total)
-    node = linked | ((declared | thing) & ~is_class) | (described & has_key)
+    node = _is_node(statements, keyed, vocabulary)
     node[items] = node[users] = True
-
     names = sorted(order)
     position = np.array([names.index(name) for name in order], dtype=np.int32)
-    return Typing(names, np.where(node, position[best], np.int32(-1)).astype(np.int32))
+    return Typing(names, np.where(node, position[best], np.int32(-1)))
 
 
-def _members(statements: Statements, classes: frozenset[str], total: int) -> NDArray[np.bool_]:
-    """Terms that are declared members of one of these classes."""
-    typed, codes = statements.types
-    wanted = np.array([iri in classes for iri in statements.classes], dtype=bool)
-    members = np.zeros(total, dtype=bool)
-    if wanted.any():
-        members[typed[wanted[codes]]] = True
-    return members
+def _least(total: int, places: Codes, ranks: Codes, nothing: int) -> Codes:
+    """The least rank at each place, shape ``[total]``; ``nothing`` where there is none."""
+    best = np.full(total, nothing, dtype=np.int32)
+    np.minimum.at(best, places, ranks)
+    return best
 
 
-def _order(names: set[str], recipe: Recipe) -> list[str]:
-    """All type names, the one that wins first."""
+def _is_node(statements: Statements, keyed: Codes, vocabulary: set[str]) -> NDArray[np.bool_]:
+    """Terms that are nodes by the statements alone; ``vocabulary`` are the classes whose members are none."""
+    total = len(statements.nodes)
+    typed, classes = statements.types
+    entity_class = np.array([iri not in vocabulary for iri in statements.classes], dtype=bool)
+    member = np.zeros(total, dtype=bool)
+    member[typed[entity_class[classes]]] = True
+    for iri in statements.classes:
+        if iri in statements.nodes:
+            member[statements.nodes[iri]] = False
+    described, has_key, linked = (np.zeros(total, dtype=bool) for _ in range(3))
+    described[statements.literals["node"].to_numpy()] = True
+    has_key[keyed] = True
+    source, _, target, _ = statements.edges
+    linked[source] = linked[target] = True
+    return linked | member | (described & has_key)
+
+
+def _order(names: set[str], own: set[str], recipe: Recipe) -> list[str]:
+    """All type names, the one that wins first; ``own`` are those that tables and RecBole files give."""
     first = [*recipe.graph.type_order]
     first += [name for name in (recipe.interactions.item_type, recipe.interactions.user_type) if name not in first]
     place = {name: position for position, name in enumerate(dict.fromkeys(first))}
-    return sorted(names | set(first), key=lambda name: (place.get(name, len(place)), name))
+    return sorted(
+        names | set(first), key=lambda name: (place.get(name, len(place)), name == ENTITY, name not in own, name)
+    )
 
 
 def _ranges(
