@@ -137,7 +137,7 @@ def _bucket(text: str, width: Decimal) -> str:
     """The number floored to a multiple of ``width``, exact in decimal."""
     try:
         number = Decimal(text)
-        if number.is_finite() and abs(number) <= _LARGEST:
+        if number.is_finite() and number.copy_abs() <= _LARGEST:
             floored = (number / width).to_integral_value(ROUND_FLOOR) * width
             return format(floored.normalize() + 0, "f")
     except InvalidOperation:
