@@ -26,9 +26,9 @@ class IALS(Baseline):
         iterations: sweeps.
     """
 
-    factors: int = Field(default=64, ge=1)
+    factors: int = Field(default=48, ge=1)
     alpha: float = Field(default=10.0, gt=0)
-    regularization: float = Field(default=1.0, ge=0)
+    regularization: float = Field(default=50.0, ge=0)
     iterations: int = Field(default=15, ge=1)
 
     def fit(self, matrix: sp.csr_array, seed: int = 0) -> IALSScorer:

@@ -22,8 +22,8 @@ class ItemKNN(Baseline):
         similarity: of the items' columns of users: cosine as they are, weighted by tf-idf or by BM25.
     """
 
-    k: int = Field(default=100, ge=1)
-    similarity: Literal["cosine", "tfidf", "bm25"] = "cosine"
+    k: int = Field(default=200, ge=1)
+    similarity: Literal["cosine", "tfidf", "bm25"] = "tfidf"
 
     def fit(self, matrix: sp.csr_array, seed: int = 0) -> SimilarityScorer:
         recommender = getattr(load_implicit("nearest_neighbours"), CLASSES[self.similarity])

@@ -29,9 +29,9 @@ class RP3beta(Baseline):
         k: entries kept an item.
     """
 
-    alpha: float = Field(default=1.0, ge=0)
-    beta: float = Field(default=0.6, ge=0)
-    k: int = Field(default=100, ge=1)
+    alpha: float = Field(default=0.8, ge=0)
+    beta: float = Field(default=0.3, ge=0)
+    k: int = Field(default=200, ge=1)
 
     def fit(self, matrix: sp.csr_array, seed: int = 0) -> SimilarityScorer:
         x = matrix.astype(np.float64)
