@@ -21,8 +21,6 @@ from kgrec.explain.types import Explanation, Node, Path, Relation
 from kgrec.explain.wording import sentence, user_name
 from kgrec.recommend.linear import LinearScorer, Propagation
 
-SOMEBODY = Node("", "", "")
-
 
 class Explainer:
     """Explains pairs of one trained model; made once, it answers in milliseconds.
@@ -103,7 +101,7 @@ class Explainer:
         found = search.run(hops)
         ids = sorted({node for path in found for node in path.nodes} | {i} | ({u} if u >= 0 else set()))
         nodes = self._nodes(ids)
-        nodes[-1] = SOMEBODY
+        nodes[-1] = Node("", snapshot.user_type, "you")
         shown = tuple(self._path(path, nodes) for path in found)
 
         notes = []

@@ -1,0 +1,133 @@
+"""Writes report.html: everything the page shows is made here, the template only places and escapes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from kgrec.explain.types import Explanation
+from kgrec.explain.wording import plain
+from kgrec.report import charts
+from kgrec.report.drawing import Drawing, draw
+from kgrec.report.graph import graph_view
+from kgrec.report.tables import embedding_view, evaluation_view
+
+HISTORY_SHOWN = 24
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A user for the page.
+
+    Attributes:
+        user: the user's id.
+        history: labels of what they interacted with.
+        recommendations: mappings with rank, item, label and score; ``held_out`` true where the user did interact with
+            the item in the part that the model never saw.
+        explanations: of some of the recommendations.
+    """
+
+    user: str
+    history: Sequence[str]
+    recommendations: Sequence[Mapping[str, Any]]
+    explanations: Sequence[Explanation] = ()
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """An explanation with its drawing and the shares of its numbers for the stacked bar."""
+
+    of: Explanation
+    drawing: Drawing | None
+    shares: tuple[tuple[str, float, str], ...]
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    profile: Mapping[str, Any] | None = None,
+    embedding: Mapping[str, Any] | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
+    evaluation: Mapping[str, Any] | None = None,
+    samples: Sequence[Sample] = (),
+) -> None:
+    """Writes one HTML file that needs no network, no script and no other file.  The same input gives the same bytes.
+
+    Args:
+        path: the file.
+        title: of the run.
+        profile: what ``profile.json`` holds.
+        embedding: ``metrics.json`` of the knowledge-graph embedding.
+        history: an epoch each with epoch, loss and val_ndcg (None where it was not measured).
+        evaluation: the document of ``kgrec evaluate --json``.
+        samples: users with their lists and reasons.
+
+    Every part but the title may be missing: its section then says so or is left out.
+    """
+    text = _render(
+        title=plain(title),
+        graph=graph_view(profile or {}),
+        curves=_training_curves(history),
+        epochs=len(history),
+        embedding=embedding_view(embedding or {}),
+        evaluation=evaluation_view(evaluation or {}),
+        samples=[_sample(sample) for sample in samples],
+    )
+    Path(path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _render(**context: object) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["short"] = charts.short
+    environment.filters["plain"] = plain
+    template = files("kgrec.report").joinpath("template.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(template).render(**context)
+
+
+def _training_curves(history: Sequence[Mapping[str, Any]]) -> list[charts.Curve]:
+    epochs = [entry.get("epoch", n + 1) for n, entry in enumerate(history)]
+    drawn = [
+        charts.curve("Training loss (lower is better)", epochs, [entry.get("loss") for entry in history]),
+        charts.curve(
+            "NDCG@10 on the validation part (higher is better)",
+            epochs,
+            [entry.get("val_ndcg") for entry in history],
+            best="max",
+        ),
+    ]
+    return [line for line in drawn if line is not None]
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    shown = [plain(label) for label in sample.history[:HISTORY_SHOWN]]
+    return {
+        "user": plain(sample.user),
+        "history": shown,
+        "more": len(sample.history) - len(shown),
+        "total": len(sample.history),
+        "recommendations": sample.recommendations,
+        "any_held_out": any(row.get("held_out") for row in sample.recommendations),
+        "reasons": [_Reason(each, draw(each), _shares(each)) for each in sample.explanations],
+    }
+
+
+def _shares(explanation: Explanation) -> tuple[tuple[str, float, str], ...]:
+    """Parts of the score as (kind, percent of the bar, text): the paths shown, the other walks, the remainder.
+
+    Sizes are absolute, so a negative remainder takes room too; its text tells the sign.
+    """
+    parts = [
+        ("shown", sum(path.weight for path in explanation.paths), "the paths drawn here"),
+        ("other", explanation.other_paths, "all other walks in the graph"),
+        ("rest", explanation.remainder, "remainder: no path carries it"),
+    ]
+    total = sum(abs(value) for _, value, _ in parts)
+    if total == 0:
+        return ()
+    return tuple((kind, round(100 * abs(value) / total, 2), f"{value:.3g} {what}") for kind, value, what in parts)

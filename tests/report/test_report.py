@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from kgrec.explain.types import Explanation, Node, Relation
+from kgrec.explain.types import Path as WalkedPath
+from kgrec.report import Sample, write_report
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects elements and text and checks that every element is closed where it should be."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+    def count(self, tag: str, **attributes: str) -> int:
+        return sum(
+            1
+            for name, found in self.elements
+            if name == tag
+            and all(value in (found.get(key.rstrip("_")) or "").split() for key, value in attributes.items())
+        )
+
+
+def explanation(label: str = "Babe (1995)", *, relation: str = "genre", paths: int = 2) -> Explanation:
+    def path(n: int) -> WalkedPath:
+        nodes = (
+            Node("urn:x:User/1", "User", "user 1"),
+            Node(f"urn:x:Movie/{n}", "Movie", f"Movie {n} {label}"),
+            Node("urn:x:Genre/c", "Genre", label),
+            Node("urn:x:Movie/b", "Movie", label),
+        )
+        hops = (
+            Relation("interacts", "forward", "interacts"),
+            Relation(relation, "forward", relation),
+            Relation(relation, "reverse", relation),
+        )
+        return WalkedPath(nodes, hops, 0.5 / (n + 1), f"You interacted with Movie {n} {label}.", 2)
+
+    shown = tuple(path(n) for n in range(paths))
+    return Explanation("1", "b", label, 1, 1.0, shown, 1.25, -0.25, ("A note.",))
+
+
+def content(label: str = "Babe (1995)") -> dict:
+    metrics = {"ndcg@10": [0.2, 0.19, 0.21], "recall@10": [0.3, 0.28, 0.32], "coverage@10": [0.5, None, None]}
+    popular = {"ndcg@10": [0.1, 0.09, 0.11], "recall@10": [0.2, 0.18, 0.22], "coverage@10": [0.01, None, None]}
+    return {
+        "title": f"Run {label}",
+        "profile": {
+            "counts": {"users": 3, "items": 4, "interactions": 9, "nodes": 1234, "edges": 56, "rejected_rows": 2},
+            "node_types": {label: {"nodes": 4, "with_text": 2, "unlinked": 1, "degree_min": 0, "degree_max": 3}},
+            "relations": {label: {"edges": 40}, **{f"r{n}": {"edges": 1} for n in range(20)}},
+            "interactions": {"train": {"interactions": 7, "users": 3, "items": 4}},
+            "per_user": {"min": 1, "median": 3.0, "mean": 3.0, "max": 5},
+            "sources": {label: {"statements": 56}},
+        },
+        "embedding": {
+            "model": label,
+            "dim": 64,
+            "mrr": 0.163,
+            "hits@10": 0.31,
+            "losses": [3.0, 2.0, 1.5],
+            "valid": [[1, 0.1], [3, 0.15]],
+        },
+        "history": [{"epoch": n, "loss": 5.0 / (n + 1), "val_ndcg": 0.1 + n / 100} for n in range(5)],
+        "evaluation": {
+            "split": "test",
+            "users": 3,
+            "rows": [
+                {"name": f"Linear {label}", "kind": "model", "metrics": metrics},
+                {"name": "Popularity", "kind": "baseline", "metrics": popular},
+            ],
+        },
+        "samples": [
+            Sample(
+                label,
+                [f"{label} {n}" for n in range(40)],
+                [
+                    {"rank": 1, "item": "b", "label": label, "score": 1.0, "held_out": True},
+                    {"rank": 2, "item": "c", "label": None, "score": 0.5, "held_out": False},
+                ],
+                [explanation(label), explanation(label, relation=label, paths=0)],
+            )
+        ],
+    }
+
+
+def written(tmp_path: Path, **parts: object) -> str:
+    file = tmp_path / "report.html"
+    write_report(file, **parts)
+    return file.read_bytes().decode()
+
+
+def test_a_whole_page(tmp_path):
+    html = written(tmp_path, **content())
+    page = Page(html)
+    for words in (
+        "Run Babe (1995)",
+        "1,234",
+        "NDCG@10 of Linear Babe (1995) is 0.2000: above the best baseline",
+        "0.163",
+    ):
+        assert words in page.text
+    assert "95 % intervals do not overlap" in page.text
+    assert "0.1900–0.2100" in page.text
+    assert "2 bad rows" in page.text
+    assert "and 16 more" in page.text
+    assert "5 other relations" in page.text
+    assert "-0.25 remainder" in page.text
+    assert page.count("polyline", class_="curve") == 4
+    assert page.count("path", class_="edge") == 6
+    assert page.count("path", class_="interaction") == 2
+    assert page.count("g", class_="pill") == 2 + 2 * 2
+    # Intervals where there are some, and only there.
+    assert page.count("path", class_="whisker") == 4
+    # One edge a path is walked against its direction: its arrow is at its other end.
+    assert html.count('marker-start="url(#fact-back)"') == 2
+    assert html.count('marker-end="url(#fact-head)"') == 2
+
+
+def test_same_input_same_bytes(tmp_path):
+    assert written(tmp_path, **content()) == written(tmp_path, **content())
+
+
+def test_nothing_outside_is_needed(tmp_path):
+    html = written(tmp_path, **content())
+    page = Page(html)
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    for _, attributes in page.elements:
+        assert not {"src", "xlink:href", "onload", "onerror"} & set(attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+    assert not re.search(r"https?:|@import|url\((?!#)", html)
+    anchors = {attributes["href"][1:] for tag, attributes in page.elements if tag == "a"}
+    assert anchors <= {attributes.get("id") for _, attributes in page.elements}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>'",
+        "</style></svg><svg onload=alert(1)>",
+        "{{ 7 * 7 }}{% raw %}",
+        "&lt;b&gt; &amp;amp;",
+        "شكرا جزيلا",
+        "evil\u202egnp.exe\u0000\x1b[31m",
+        "日本語のとても長いラベル" * 30,
+        "W" * 5000,
+        "",
+    ],
+)
+def test_hostile_labels_are_harmless(tmp_path, label):
+    benign, hostile = Page(written(tmp_path, **content())), written(tmp_path, **content(label))
+    page = Page(hostile)
+    # The very same elements in the same order, whatever the labels say.
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in benign.elements]
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    shown = " ".join(label.translate({0x202E: None, 0: " ", 0x1B: " "}).split())
+    assert shown in page.text
+    assert not set("\u202e\x00\x1b") & set(hostile)
+    assert "49" not in page.text or "7 * 7" in page.text
+
+
+def test_drawn_labels_fit_their_pills(tmp_path):
+    page = Page(written(tmp_path, **content("W" * 500)))
+    assert page.count("g", class_="pill") == 6
+    drawn = re.findall(r"<rect [^>]*/><text [^>]*>([^<]*)</text><title>", written(tmp_path, **content("W" * 500)))
+    assert len(drawn) == 6
+    assert all(len(text) <= 24 for text in drawn)
+
+
+FULL = content()
+
+
+@pytest.mark.parametrize("missing", [*(set(FULL) - {"title"}), "all"])
+def test_parts_may_be_missing(tmp_path, missing):
+    parts = {"title": "Run"} if missing == "all" else {key: value for key, value in FULL.items() if key != missing}
+    page = Page(written(tmp_path, **parts))
+    assert ("has not been evaluated" in page.text) == (missing in ("evaluation", "all"))
+    assert (page.count("g", class_="pill") > 0) == (missing not in ("samples", "all"))
+    assert "None" not in page.text
+
+
+def test_odd_figures(tmp_path):
+    parts = content()
+    parts["history"] = [{"epoch": 0, "loss": float("nan"), "val_ndcg": None}, {"epoch": 1, "loss": 2.0}]
+    parts["embedding"] = {"reason": "there are fewer than ten triples"}
+    parts["evaluation"] = {
+        "split": "valid",
+        "users": 2,
+        "rows": [
+            {"name": "only", "kind": "model", "metrics": {"ndcg@10": [0.0, 0.0, 0.0], "gini@10": [None, None, None]}}
+        ],
+    }
+    page = Page(written(tmp_path, **parts))
+    assert "fewer than ten triples" in page.text
+    assert "nan" not in page.text.lower()
+    assert page.count("polyline", class_="curve") == 1
+
+
+def test_overlapping_intervals_are_not_called_a_win(tmp_path):
+    parts = content()
+    parts["evaluation"]["rows"][1]["metrics"]["ndcg@10"] = [0.195, 0.18, 0.20]
+    text = Page(written(tmp_path, **parts)).text
+    assert "proves nothing" in text
+    assert "do not overlap" not in text
+    parts["evaluation"]["rows"][1]["metrics"]["ndcg@10"] = [0.3, 0.28, 0.32]
+    text = Page(written(tmp_path, **parts)).text
+    assert "below the best baseline" in text
+    assert "do not overlap" in text
