@@ -15,6 +15,8 @@ from kgrec.errors import RecipeError
 
 REVERSE = "rev_"
 """What the built graphs put before a reverse relation's name; no relation's own name begins with it."""
+INVERSE = "_inverse"
+"""What PyKEEN puts after an inverse relation's name; no relation's own name ends with it."""
 
 
 def safe_name(local: str, fallback: str) -> str:
@@ -55,7 +57,7 @@ def relation_names(predicates: Iterable[str], recipe: Recipe) -> dict[str, str]:
     """
     given = {expand(key, recipe, "graph.names"): name for key, name in recipe.graph.names.items()}
     for name in given.values():
-        if name == INTERACTS or name.startswith(REVERSE):
+        if name == INTERACTS or name.startswith(REVERSE) or name.endswith(INVERSE):
             raise RecipeError(
                 "this relation name is taken by the built graphs", column="graph.names", value=name, expected="another"
             )
@@ -67,9 +69,11 @@ def relation_names(predicates: Iterable[str], recipe: Recipe) -> dict[str, str]:
             names[iri] = given[iri]
         else:
             local = safe_name(iris.local_name(iri), "relation")
-            shared[REVERSE.replace("_", "-") + local[len(REVERSE) :] if local.startswith(REVERSE) else local].append(
-                iri
-            )
+            if local.startswith(REVERSE):
+                local = "rev-" + local.removeprefix(REVERSE)
+            if local.endswith(INVERSE):
+                local = local.removesuffix(INVERSE) + "-inverse"
+            shared[local].append(iri)
     taken = {INTERACTS, *given.values()}
     for local, group in sorted(shared.items()):
         group.sort(key=lambda iri: (not iri.startswith(own), iri))
