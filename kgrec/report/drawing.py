@@ -12,7 +12,7 @@ from kgrec.explain.wording import plain
 ROW, PILL, TOP = 64, 30, 10
 END = 168
 INNER = 164
-GAP = 132
+GAP = 146
 BEND, HEAD = 36, 7
 CHAR = 7.0
 THIN, THICK = 1.5, 6.0
@@ -110,7 +110,7 @@ def draw(explanation: Explanation) -> Drawing | None:
                     round(stroke, 2),
                     "interaction" if interaction else "fact",
                     reverse,
-                    fit(label, high - low, 6.2),
+                    fit(label, high - low, 6.8),
                     round((low + high) / 2, 1),
                     round(y - 7 - stroke / 2, 1),
                     label,

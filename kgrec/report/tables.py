@@ -19,6 +19,13 @@ def metric_name(name: str) -> str:
     return ACRONYMS.get(base, base.capitalize()) + at + k
 
 
+Figure = tuple[float, float | None, float | None]
+"""Value and, where there is one, the ends of its interval."""
+Figures = dict[str, Figure]
+Row = tuple[str, str, Figures]
+"""Name, kind, metric → figure."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """A value with its interval as text."""
@@ -37,15 +44,18 @@ class EvaluationView:
     charts: tuple[charts.Bars, ...]
     tables: tuple[tuple[tuple[str, ...], tuple[tuple[str, str, tuple[Cell, ...]], ...]], ...]
     sentences: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
     headline: tuple[str, str] | None
 
 
-def _triple(entry: object) -> tuple[float, float | None, float | None] | None:
-    """[value, low, high] with what is missing or not finite as None."""
-    values = list(entry) if isinstance(entry, Sequence) and not isinstance(entry, str) else [entry]
-    values += [None] * (3 - len(values))
-    clean = [float(v) if isinstance(v, int | float) and math.isfinite(v) else None for v in values[:3]]
-    return None if clean[0] is None else (clean[0], clean[1], clean[2])
+def _figures(metrics: Mapping[str, Sequence[float | None]]) -> Figures:
+    """[value, low, high] a metric; without what is not finite, and without an interval that is the value itself."""
+    figures: Figures = {}
+    for name, three in metrics.items():
+        value, low, high = (v if v is not None and math.isfinite(v) else None for v in three)
+        if value is not None:
+            figures[name] = (value, None, None) if low is None or high is None or low == high else (value, low, high)
+    return figures
 
 
 def evaluation_view(evaluation: Mapping[str, Any]) -> EvaluationView | None:
@@ -53,7 +63,7 @@ def evaluation_view(evaluation: Mapping[str, Any]) -> EvaluationView | None:
     rows = [
         (plain(str(row.get("name", ""))), str(row.get("kind", "baseline")), values)
         for row in evaluation.get("rows", ())
-        if (values := {name: t for name, e in row.get("metrics", {}).items() if (t := _triple(e)) is not None})
+        if (values := _figures(row.get("metrics", {})))
     ]
     if not rows:
         return None
@@ -68,6 +78,10 @@ def evaluation_view(evaluation: Mapping[str, Any]) -> EvaluationView | None:
             drawn.append(chart)
     ends = dict.fromkeys(name.partition("@")[2] for name in names)
     tables = tuple(_table(rows, [name for name in names if name.partition("@")[2] == end]) for end in ends)
+    differences = {
+        (plain(str(one["model"])), plain(str(one["against"]))): _figures(one["metrics"])
+        for one in evaluation.get("differences", ())
+    }
     users = evaluation.get("users")
     model = next((row for row in rows if row[1] == "model" and main in row[2]), None)
     headline = None
@@ -78,16 +92,14 @@ def evaluation_view(evaluation: Mapping[str, Any]) -> EvaluationView | None:
             metric_name(main) + (f", 95 % interval {low:.4f}–{high:.4f}" if low and high else ""),
         )
     return EvaluationView(
-        users if isinstance(users, int) else len(users) if isinstance(users, Sequence) else None,
+        users if isinstance(users, int) else None,
         plain(str(evaluation.get("split", "test"))),
         tuple(drawn),
         tables,
-        tuple(_sentences(rows, main)),
+        tuple(_sentences(rows, main, differences)),
+        tuple((plain(str(one["name"])), plain(str(one["reason"]))) for one in evaluation.get("skipped", ())),
         headline,
     )
-
-
-Row = tuple[str, str, dict[str, tuple[float, float | None, float | None]]]
 
 
 def _table(
@@ -113,8 +125,12 @@ def _table(
     return tuple(metric_name(name) for name in names), tuple(body)
 
 
-def _sentences(rows: Sequence[Row], metric: str) -> list[str]:
-    """The first model against the best baseline and against the other models, as far as the intervals bear it."""
+def _sentences(rows: Sequence[Row], metric: str, differences: Mapping[tuple[str, str], Figures]) -> list[str]:
+    """The first model against the best baseline and against the other models, as far as the intervals bear it.
+
+    Args:
+        differences: (model, against) → figures of their paired differences, where they were measured.
+    """
     rows = [row for row in rows if metric in row[2]]
     models, baselines = [row for row in rows if row[1] == "model"], [row for row in rows if row[1] != "model"]
     if not models:
@@ -123,20 +139,29 @@ def _sentences(rows: Sequence[Row], metric: str) -> list[str]:
     against = [max(baselines, key=lambda row: row[2][metric][0])] if baselines else []
     sentences = []
     for other in [*against, *others]:
-        value, low, high = model[2][metric]
-        value2, low2, high2 = other[2][metric]
+        value, value2 = model[2][metric][0], other[2][metric][0]
         what = "the best baseline, " if other in against else ""
         relation = "above" if value > value2 else "below" if value < value2 else "level with"
-        sentence = f"{metric_name(metric)} of {model[0]} is {value:.4f}: {relation} {what}{other[0]} ({value2:.4f})"
-        if None not in (low, high, low2, high2) and value != value2:
-            apart = low > high2 or low2 > high  # type: ignore[operator]
-            sentence += (
-                ", and the 95 % intervals do not overlap"
-                if apart
-                else ("; the 95 % intervals overlap, so this difference alone proves nothing")
-            )
-        sentences.append(sentence + ".")
+        sentences.append(
+            f"{metric_name(metric)} of {model[0]} is {value:.4f}: {relation} {what}{other[0]} ({value2:.4f})"
+            + _verdict(model[2][metric], other[2][metric], differences.get((model[0], other[0]), {}).get(metric))
+        )
     return sentences
+
+
+def _verdict(one: Figure, other: Figure, difference: Figure | None) -> str:
+    """Whether two figures are told apart: by their paired difference, else by whether their intervals overlap."""
+    if difference is not None and difference[1] is not None and difference[2] is not None:
+        value, low, high = difference[0], difference[1], difference[2]
+        text = f". User by user the difference is {value:+.4f} (95 % interval {low:+.4f} to {high:+.4f}): "
+        if low <= 0 <= high:
+            return text + "the interval holds 0, so it may be chance."
+        return text + "the interval leaves out 0, so other users would likely show it too."
+    if one[0] == other[0] or one[1] is None or one[2] is None or other[1] is None or other[2] is None:
+        return "."
+    if one[1] > other[2] or other[1] > one[2]:
+        return ", and the 95 % intervals do not overlap."
+    return "; the 95 % intervals overlap, so this difference alone proves nothing."
 
 
 @dataclass(frozen=True)

@@ -226,6 +226,18 @@ def test_odd_figures(tmp_path):
     assert page.count("polyline", class_="curve") == 1
 
 
+def test_paired_differences_decide(tmp_path):
+    parts = content()
+    parts["evaluation"]["rows"][1]["metrics"]["ndcg@10"] = [0.195, 0.18, 0.20]
+    difference = {"model": "Linear Babe (1995)", "against": "Popularity", "metrics": {"ndcg@10": [0.005, 0.001, 0.009]}}
+    parts["evaluation"] |= {"differences": [difference], "skipped": [{"name": "iALS", "reason": "implicit is missing"}]}
+    text = Page(written(tmp_path, **parts)).text
+    assert "the difference is +0.0050 (95 % interval +0.0010 to +0.0090): the interval leaves out 0" in text
+    assert "iALS was left out: implicit is missing." in text
+    difference["metrics"]["ndcg@10"] = [0.005, -0.001, 0.009]
+    assert "the interval holds 0, so it may be chance" in Page(written(tmp_path, **parts)).text
+
+
 def test_overlapping_intervals_are_not_called_a_win(tmp_path):
     parts = content()
     parts["evaluation"]["rows"][1]["metrics"]["ndcg@10"] = [0.195, 0.18, 0.20]
