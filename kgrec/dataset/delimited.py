@@ -62,8 +62,8 @@ def scan(
 ) -> Iterator[Records]:
     """The records of a stream, block by block.
 
-    A record with an unbalanced or stray quote is rejected with the line where the field opens, and reading goes on
-    with the next line.
+    A record with an unbalanced or stray quote is rejected, and reading goes on with the line after the one where the
+    faulty field opens.
 
     Args:
         stream: bytes; no byte order mark.
@@ -83,15 +83,17 @@ def scan(
             if len(records):
                 yield records
             if stray is None and not final and len(data) - used > LONGEST_RECORD and mark is not None:
-                stray = data.find(mark, used)
+                stray = max(data.find(mark, used), used)
             if stray is not None:
                 newline = data.find(b"\n", stray)
                 if newline < 0 and not final and len(data) - used <= LONGEST_RECORD:
                     line, data = line + data.count(b"\n", 0, used), data[used:]
                     break
                 after = len(data) if newline < 0 else newline + 1
-                begin = data.rfind(b"\n", 0, stray) + 1
-                reject(line + data.count(b"\n", 0, stray), "a quote is unbalanced", data[begin:after].rstrip(b"\r\n"))
+                begins = line + data.count(b"\n", 0, used)
+                opens = line + data.count(b"\n", 0, stray)
+                where = "" if opens == begins else f" in line {opens}"
+                reject(begins, f"a quote is unbalanced{where}", data[used:after].rstrip(b"\r\n"))
                 used = after
             line += data.count(b"\n", 0, used)
             data = data[used:]

@@ -225,3 +225,22 @@ def test_many_blocks_give_many_batches(tmp_path: Path) -> None:
     whole = pl.concat(batches)
     assert whole["a"].cast(pl.Int64).to_list() == list(range(100_000))
     assert whole[LINE].to_list() == list(range(2, 100_002))
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parts=st.lists(st.sampled_from(["a", ",", '"', "\n", "\r\n", "é", '","', '\n"']), max_size=25))
+def test_whatever_is_in_the_file_each_row_is_read_from_its_own_line(tmp_path: Path, parts: list[str]) -> None:
+    content = "".join(parts)
+    path = write(tmp_path, "p,q\n" + content)
+    rejects = Rejects(10**6)
+    frame = read_frame(path, TableFile(file=""), ["p", "q"], rejects=rejects, may_be_empty=True)
+    lines = ("p,q\n" + content).split("\n")
+    for p, q, line in frame.rows():
+        record = next(csv.reader(io.StringIO("\n".join(lines[line - 1 :]), newline=""), strict=True))
+        assert [p or "", q or ""] == record
+    # No line is lost: it is blank, in a row or in a reject (where a line end is shown as \\n).
+    told = [(line, f"{p}{q}".count("\n")) for p, q, line in frame.rows()]
+    told += [(line or 0, str(value).count("\\n")) for _, line, _, value, _ in rejects.rows]
+    inside = {line + more for line, ends in told for more in range(ends + 1)}
+    for number, line in enumerate(lines[1:], start=2):
+        assert not line.strip("\r") or number in inside
