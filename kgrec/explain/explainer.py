@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kgrec.config.recipe import ExplainConfig
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
 from kgrec.explain.hops import Hops, hop_graph
-from kgrec.explain.search import Found, PathSearch
+from kgrec.explain.search import BUDGET, Found, PathSearch
 from kgrec.explain.types import Explanation, Node, Path, Relation
 from kgrec.explain.wording import sentence, user_name
 from kgrec.recommend.linear import LinearScorer, Propagation
@@ -56,6 +56,7 @@ class Explainer:
         rank: int | None = None,
         paths: int | None = None,
         max_hops: int | None = None,
+        budget: int = BUDGET,
     ) -> Explanation:
         """Explains one pair.
 
@@ -65,6 +66,7 @@ class Explainer:
             history: item ids that the person interacted with; by default the user's training interactions.
             rank: the item's place in the user's ranking, if known: it is passed on.
             paths, max_hops: other than the configuration's.
+            budget: how many nodes the search may expand; where that is too few, a note says so.
 
         Raises:
             ValueError: neither a user nor a history, or an id out of range.
@@ -97,6 +99,7 @@ class Explainer:
             self.norms,
             float(self.norms[u]) if u >= 0 else 0.0,
             paths or self.config.paths,
+            budget,
         )
         found = search.run(hops)
         ids = sorted({node for path in found for node in path.nodes} | {i} | ({u} if u >= 0 else set()))

@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 
 from kgrec.explain.hops import HopGraph, Hops
 
+BUDGET = 100_000
+"""Node expansions; searches of five hops on graphs of 300,000 edges need tens to hundreds."""
+
 TIE = 1e-12
 """A branch that could beat the worst path kept by less than this share is cut: else equally heavy paths, which hubs
 have by the million, would all be walked."""
@@ -76,6 +79,9 @@ class PathSearch:
         user_norm: ``‖x_u‖²``.
         size: how many paths.
         budget: how many nodes may be expanded before the search gives up being exact.
+
+    Attributes:
+        exact: whether :meth:`run` stayed within the budget.
     """
 
     def __init__(
@@ -88,23 +94,19 @@ class PathSearch:
         norms: NDArray[np.float64],
         user_norm: float,
         size: int,
-        budget: int = 100_000,
+        budget: int = BUDGET,
     ) -> None:
         self.graph, self.first, self.user, self.item = graph, first, user, item
         self.layer_weights, self.norms, self.user_norm = layer_weights, norms, user_norm
         self.best = _Best(size)
         self.budget = budget
+        self.exact = True
         before, arriving = graph.into(item)
         keep = before != user
         self.before, self.arriving = before[keep], arriving.take(keep)
         self.closing: dict[int, list[int]] = {}
         for position, node in enumerate(self.before.tolist()):
             self.closing.setdefault(node, []).append(position)
-
-    @property
-    def exact(self) -> bool:
-        """Whether the search ended within its budget."""
-        return self.budget > 0
 
     def run(self, max_hops: int) -> list[Found]:
         """The heaviest paths with at most this many hops and a weight above zero, heaviest first."""
@@ -179,6 +181,7 @@ class PathSearch:
     ) -> None:
         """Walks on from the last node, which stands at ``position``, over ``hops``: best branch first."""
         if self.budget <= 0:
+            self.exact = False
             return
         self.budget -= 1
         position += 1

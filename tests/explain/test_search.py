@@ -150,3 +150,14 @@ def test_a_hub_ends_quickly(snapshot_of, propagation_of, max_hops):
     assert time.process_time() - start < 5
     assert len(explanation.paths) == 5
     assert not any("stopped early" in note for note in explanation.notes)
+
+
+def test_a_search_that_stops_early_says_so(snapshot_of, propagation_of):
+    edges = [("Item", n, "genre", "Entity", m, "one") for n in range(4) for m in range(3)]
+    snapshot = snapshot_of(SIZES, edges, [(0, 0, "train"), (0, 1, "train"), (1, 1, "train"), (1, 2, "train")])
+    explainer = Explainer(snapshot, propagation_of(snapshot))
+    whole, cut = explainer.explain(0, 3), explainer.explain(0, 3, budget=2)
+    assert not any("stopped early" in note for note in whole.notes)
+    assert any("stopped early" in note for note in cut.notes)
+    assert sum(path.weight for path in cut.paths) < sum(path.weight for path in whole.paths)
+    assert cut.paths_total == whole.paths_total
