@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch_geometric.data import HeteroData
 
-EdgeType = tuple[str, str, str]
+from kgrec.models.propagation import EdgeType
 
 
 class StackedGraph(nn.Module):

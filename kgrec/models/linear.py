@@ -11,37 +11,19 @@ own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
 from kgrec.config.recipe import ModelConfig
-from kgrec.models.graph import EdgeType, StackedGraph
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.models.graph import StackedGraph
 from kgrec.models.node_input import NodeInput
+from kgrec.models.propagation import EdgeType, Propagation
 
 KG_WEIGHT = 0.1
 """Where the weights of knowledge-graph relations start; interactions start at 1."""
-
-
-@dataclass(frozen=True, eq=False)
-class LinearState:
-    """The trained numbers: arguments of ``Propagation.of``.
-
-    Attributes:
-        x: float32 ``[N, d]``.
-        layer_weights: float64 ``[L + 1]``.
-        forward, reverse: float64 ``[K]``.
-    """
-
-    x: NDArray[np.float32]
-    layer_weights: NDArray[np.float64]
-    edge_types: tuple[EdgeType, ...]
-    forward: NDArray[np.float64]
-    reverse: NDArray[np.float64]
 
 
 class LinearPropagation(nn.Module):
@@ -100,8 +82,15 @@ class LinearPropagation(nn.Module):
         return users, items
 
     @torch.no_grad()
-    def export(self) -> LinearState:
-        """The trained numbers as numpy arrays."""
+    def serving_form(self, snapshot: Snapshot, name: str) -> Propagation:
+        """The trained numbers with what serving needs, on the snapshot whose graph this is."""
         forward, reverse = self.log_weights.double().exp().cpu().numpy().reshape(2, -1)
-        layers = self.log_layers.double().exp().cpu().numpy()
-        return LinearState(self.input().cpu().numpy(), layers, self.graph.edge_types, forward, reverse)
+        return Propagation.of(
+            snapshot,
+            name=name,
+            x=self.input().cpu().numpy(),
+            layer_weights=self.log_layers.double().exp().cpu().numpy(),
+            edge_types=self.graph.edge_types,
+            forward=forward,
+            reverse=reverse,
+        )

@@ -11,8 +11,8 @@ from torch_geometric.data import HeteroData
 from kgrec.config.recipe import InputConfig
 from kgrec.errors import DataError, RecipeError
 from kgrec.models.fusion import fusion
+from kgrec.models.propagation import EdgeType
 
-EdgeType = tuple[str, str, str]
 INIT_STD = 0.1
 
 

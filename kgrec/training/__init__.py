@@ -1,1 +1,6 @@
-"""Training: objectives, sampling, the Lightning module, checkpoints.  ``kgrec.training.train.train`` is the way in."""
+"""Training: objectives, sampling, the Lightning module, checkpoints; :func:`train` is the way in."""
+
+from kgrec.training.fit import train
+from kgrec.training.result import TrainResult
+
+__all__ = ["TrainResult", "train"]
