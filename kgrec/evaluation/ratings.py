@@ -18,7 +18,6 @@ from kgrec.evaluation.bootstrap import Bootstrap, percentile_interval
 from kgrec.evaluation.result import Evaluation, Row
 from kgrec.metrics import mae, rmse
 
-
 KINDS = ((False, False), (True, False), (False, True), (True, True))
 """With user biases, with item biases."""
 
