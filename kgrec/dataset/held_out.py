@@ -53,11 +53,6 @@ class HeldOut:
         """Hides nothing."""
         return cls(pl.DataFrame(schema={"user": pl.String, "item": pl.String}))
 
-    @property
-    def by_time(self) -> bool:
-        """Whether rows need a time to be judged."""
-        return self.cuts is not None or self.cut is not None
-
     def hides(self, rows: pl.DataFrame) -> pl.Series:
         """Which rows are hidden.
 

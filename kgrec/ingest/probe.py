@@ -11,7 +11,9 @@ import polars as pl
 
 from kgrec.config.iris import is_iri
 from kgrec.config.recipe import TableFile
-from kgrec.dataset.frames import DELIMITERS, LINE, file_format, open_bytes, read_batches
+from kgrec.dataset.frames import LINE, read_batches
+from kgrec.dataset.table_delimited import DELIMITERS
+from kgrec.dataset.table_files import file_format, open_bytes
 from kgrec.errors import DataError
 from kgrec.ingest.rejects import Rejects
 

@@ -13,10 +13,11 @@ import polars as pl
 from kgrec.config import parse_recipe
 from kgrec.config.iris import is_iri
 from kgrec.config.recipe import Attribute
-from kgrec.dataset.frames import missing, read_frame
+from kgrec.dataset.frames import read_frame
 from kgrec.dataset.interactions import read_interactions
 from kgrec.dataset.keys import clean_keys
 from kgrec.dataset.splits import split
+from kgrec.dataset.table_files import missing
 from kgrec.errors import UserError
 from kgrec.ingest.guess import InteractionGuess, ItemGuess, guess_interactions, guess_items
 from kgrec.ingest.keys import KeyIndex

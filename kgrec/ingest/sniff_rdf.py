@@ -13,7 +13,7 @@ import pyoxigraph as ox
 
 from kgrec.config.iris import PREFIXES
 from kgrec.config.recipe import Attribute, LiteralMatch
-from kgrec.dataset.frames import open_bytes
+from kgrec.dataset.table_files import open_bytes
 from kgrec.errors import DataError
 from kgrec.ingest.matching import normalise
 from kgrec.ingest.values import cell_parser
