@@ -320,7 +320,7 @@ class TextConfig(Section):
         labels: what a node without text is given instead: its label where that says more than its id (``named``), its
             label whatever it is (``all``), or nothing (``off``).
         max_length: tokens.
-        batch_size: texts a batch.
+        batch_size: texts a batch, at most.
     """
 
     encoder: str = "minilm"
@@ -355,9 +355,9 @@ class EmbeddingConfig(Section):
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=2048, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
-    negatives: int = Field(default=1, ge=1)
-    patience: int = Field(default=2, ge=1)
-    frequency: int = Field(default=5, ge=1)
+    negatives: int = Field(default=8, ge=1)
+    patience: int = Field(default=3, ge=1)
+    frequency: int = Field(default=2, ge=1)
     valid: float = Field(default=0.05, gt=0, lt=0.5)
     test: float = Field(default=0.05, gt=0, lt=0.5)
 
@@ -408,6 +408,8 @@ class TrainingConfig(Section):
         epochs: at most; patience: epochs without a better validation NDCG before it stops.
         learning_rate, weight_decay: of AdamW.
         temperature: of the softmax.
+        user_balance: a positive of a user with n interactions weighs n to the power of minus this: 0 counts positives
+            alike, 1 counts users alike.
         device: ``auto``, ``cpu``, ``cuda``, …; devices: how many (DDP).
         threads: CPU threads; 0 leaves PyTorch's default.
     """
@@ -420,6 +422,7 @@ class TrainingConfig(Section):
     learning_rate: float = Field(default=0.01, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
     temperature: float = Field(default=1.0, gt=0)
+    user_balance: float = Field(default=1.0, ge=0, le=1)
     device: str = "auto"
     devices: int = Field(default=1, ge=1)
     threads: int = Field(default=0, ge=0)

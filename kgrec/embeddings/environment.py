@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 
 def torch_device(device: str) -> torch.device:
+    """The device; ``auto`` is CUDA where there is one, else the CPU.
+
+    Raises:
+        UserError: there is no such device.
+    """
     import torch
 
     try:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pykeen.models import Model
     from pykeen.triples import CoreTriplesFactory
 
+DEFAULTS: dict[str, dict[str, Any]] = {"TransE": {"scoring_fct_norm": 2}}
+"""Where this project departs from PyKEEN: on MovieLens latest-small TransE reached a higher held-out MRR with the
+Euclidean norm (.17) than with PyKEEN's L1 (.14), in less time."""
+
 
 def make_model(config: EmbeddingConfig, factory: CoreTriplesFactory, seed: int) -> Model:
     """An untrained model.
@@ -28,7 +32,7 @@ def make_model(config: EmbeddingConfig, factory: CoreTriplesFactory, seed: int) 
     from pykeen.models import model_resolver
 
     model_class = _lookup(model_resolver, config.model, "model")
-    given: dict[str, Any] = dict(config.model_kwargs)
+    given: dict[str, Any] = {**DEFAULTS.get(model_class.__name__, {}), **config.model_kwargs}
     if "embedding_dim" in inspect.signature(model_class).parameters:
         given.setdefault("embedding_dim", config.dim)
     loss_class = _lookup(loss_resolver, config.loss, "loss") if config.loss else model_class.loss_default

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ def entity_matrix(model: Model) -> NDArray[np.float32]:
     model.eval()
     parts = []
     with torch.no_grad():
-        for representation in model.entity_representations:
+        for representation in cast(Any, model).entity_representations:
             values = representation(indices=None).detach()
             if values.is_complex():
                 values = torch.view_as_real(values)

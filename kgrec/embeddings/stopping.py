@@ -70,7 +70,7 @@ class SampledMrrStopper(Stopper):
         """Mean of 1 / rank over both sides of the validation triples; ties count half, as if in random order."""
         self.model.eval()
         with torch.inference_mode():
-            parts = [self.model.score_hrt(part.to(self.model.device)).cpu() for part in self._asked.split(CHUNK)]
+            parts = [self.model.score_hrt(part.to(self.model.device)).cpu() for part in torch.split(self._asked, CHUNK)]
         scores = torch.cat(parts).view(self._allowed.shape[0], -1)
         true, others = scores[:, :1], scores[:, 1:]
         above = ((others > true) & self._allowed).sum(dim=1)

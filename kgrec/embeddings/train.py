@@ -7,13 +7,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from graph_builders import to_mapped_triples
 from kgrec.config.recipe import EmbeddingConfig
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.embeddings.environment import own_randomness, quiet_pykeen, torch_device
 from kgrec.embeddings.result import EmbeddingResult
-from kgrec.embeddings.triples import Parts, Triples, dense, split
+from kgrec.embeddings.triples import Parts, dense, split
 from kgrec.errors import RecipeError, UserError
 from kgrec.progress import SILENT, Progress
 
@@ -63,7 +65,7 @@ def train_embedding(
     with quiet_pykeen(), own_randomness(seed):
         from kgrec.embeddings.ranking import entity_matrix, rank_test
 
-        triples, entities, relations = dense(_triples(snapshot))
+        triples, entities, relations = dense(to_mapped_triples(snapshot.graph_tables(interactions=False)))
         if len(triples) < FEWEST:
             return _nothing(f"{len(triples)} distinct triples are too few, {FEWEST} are needed", progress)
         rng = np.random.Generator(np.random.Philox(seed))
@@ -90,26 +92,6 @@ def train_embedding(
 def _nothing(reason: str, progress: Progress) -> EmbeddingResult:
     progress.say(f"embedding: no knowledge-graph vectors: {reason}")
     return EmbeddingResult({}, {"reason": reason})
-
-
-def _triples(snapshot: Snapshot) -> Triples:
-    """All knowledge-graph edges, entity ids stacked by node type."""
-    tables = snapshot.graph_tables(interactions=False)
-    offsets = tables.offsets()
-    number = {name: i for i, name in enumerate(sorted({edge.relation for edge in tables.edges}))}
-    parts = [
-        np.stack(
-            [
-                edge.index[0] + offsets[edge.source_type],
-                np.full(edge.index.shape[1], number[edge.relation]),
-                edge.index[1] + offsets[edge.target_type],
-            ],
-            axis=1,
-        )
-        for edge in tables.edges
-    ]
-    triples: Triples = np.concatenate(parts)
-    return triples
 
 
 def _train(
@@ -159,7 +141,7 @@ def _train(
                 num_epochs=config.epochs,
                 batch_size=min(config.batch_size, len(parts.train)),
                 stopper=stopper,
-                callbacks=Shown(),
+                callbacks=[Shown],
                 use_tqdm=False,
                 num_workers=0,
                 pin_memory=False,
@@ -180,7 +162,7 @@ def _train(
     return model, {"epochs": len(losses), "best_epoch": best, "losses": losses, "valid": history}
 
 
-def _aligned(snapshot: Snapshot, entities: np.ndarray[Any, Any], matrix: np.ndarray[Any, Any]) -> Features:
+def _aligned(snapshot: Snapshot, entities: NDArray[np.int64], matrix: NDArray[np.float32]) -> Features:
     """The rows sorted into the snapshot's ids; nodes without a triple are masked out."""
     features: Features = {}
     for kind, count in snapshot.num_nodes.items():

