@@ -85,27 +85,32 @@ def held_out_sizes(sizes: NDArray[np.int64], config: SplitConfig) -> tuple[NDArr
     return np.where(enough, valid, 0), np.where(enough, test, 0)
 
 
-def _by_user_order(frame: pl.DataFrame, order: pl.Series, config: SplitConfig) -> pl.Series:
-    """Per user in ascending ``order`` (unique within a user): the last are test, those before them valid."""
-    ranked = frame.with_columns(order.alias("order")).select(
-        rank=pl.col("order").rank("ordinal").over("user").cast(pl.Int64),
-        size=pl.len().over("user").cast(pl.Int64),
-    )
-    sizes = ranked["size"].to_numpy()
-    valid, test = held_out_sizes(sizes, config)
-    behind = sizes - ranked["rank"].to_numpy()
+def _by_user_order(frame: pl.DataFrame, order: NDArray[np.int64], config: SplitConfig) -> pl.Series:
+    """Per user in ascending ``order``: the last are test, those before them valid.
+
+    Args:
+        frame: sorted by user.
+        order: int64 ``[rows]``, distinct.
+    """
+    users = frame["user"].rle_id().to_numpy()
+    sizes = np.bincount(users)
+    ends = np.cumsum(sizes)
+    sequence = np.lexsort((order, users))
+    behind = np.empty(len(users), dtype=np.int64)
+    behind[sequence] = ends[users[sequence]] - 1 - np.arange(len(users))
+    valid, test = (part[users] for part in held_out_sizes(sizes, config))
     return pl.Series(np.select([behind < test, behind < test + valid], ["test", "valid"], "train"), dtype=pl.String)
 
 
 def _random(frame: pl.DataFrame, config: SplitConfig, recipe: Recipe, data: Path, rejects: RejectSink) -> pl.Series:
     order = np.random.Generator(np.random.Philox(recipe.seed)).permutation(frame.height)
-    return _by_user_order(frame, pl.Series(order), config)
+    return _by_user_order(frame, order, config)
 
 
 def _last(frame: pl.DataFrame, config: SplitConfig, recipe: Recipe, data: Path, rejects: RejectSink) -> pl.Series:
     order = np.empty(frame.height, dtype=np.int64)
     order[np.lexsort((frame[ROW].to_numpy(), frame["timestamp"].to_numpy()))] = np.arange(frame.height)
-    return _by_user_order(frame, pl.Series(order), config)
+    return _by_user_order(frame, order, config)
 
 
 def _time(frame: pl.DataFrame, config: SplitConfig, recipe: Recipe, data: Path, rejects: RejectSink) -> pl.Series:
