@@ -23,6 +23,7 @@ Step = dict[str, Tensor]
 ``removed``         the *whole* step's interactions, positions in the training pairs, ``[r]``: no process may see them
 ``user``            distinct users of the share, ``[b]``
 ``row``, ``item``   each positive's row in ``user`` and its item, ``[p]``
+``weight``          each positive's weight, mean 1 over all training pairs, ``[p]``
 ``negatives``       item ids that serve as negatives, ``[J]`` (softmax), or one a positive, -1 for none, ``[p]`` (BPR)
 ``known``           whether the user has a training interaction with the negative, ``[b, J]`` (softmax)
 """
@@ -47,6 +48,9 @@ class Steps(Dataset[Step]):
         shape = (interactions.num_users, interactions.num_items)
         self.train = sp.csr_array((ones, (interactions.users, interactions.items)), shape=shape)
         self.bpr = PairNegatives(interactions.users, interactions.items, interactions.num_items)
+        # NDCG is a mean over users, the loss one over positives: the exponent says how far users count alike.
+        weight = np.bincount(interactions.users)[interactions.users] ** -config.user_balance
+        self.weight = (weight / weight.mean()).astype(np.float32)
         self._epoch: tuple[int, list[NDArray[np.int64]], NDArray[np.int64] | None] | None = None
 
     def __len__(self) -> int:
@@ -64,6 +68,7 @@ class Steps(Dataset[Step]):
         share = batch[rank::world]
         user, row = np.unique(self.pairs.users[share], return_inverse=True)
         tensors: dict[str, NDArray[Any]] = {"removed": batch, "user": user, "row": row, "item": self.pairs.items[share]}
+        tensors["weight"] = self.weight[share]
         if drawn is not None:
             tensors["negatives"] = drawn[share]
         else:

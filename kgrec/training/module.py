@@ -36,13 +36,14 @@ class RecommenderModule(LightningModule):
     def training_step(self, step: Step, index: int) -> Tensor:
         """Mean loss over the whole step's positives, times the number of processes: DDP averages gradients."""
         users, items = self.model(step["removed"])
-        users, row, item, negatives = users[step["user"]], step["row"], step["item"], step["negatives"]
+        users, row, item = users[step["user"]], step["row"], step["item"]
+        weight, negatives = step["weight"], step["negatives"]
         if self.config.loss == "bpr":
-            total = bpr(users, items, row, item, negatives)
+            total = bpr(users, items, row, item, negatives, weight)
         else:
             correction = math.log(len(items) / len(negatives))
             total = sampled_softmax(
-                users, items, negatives, step["known"], row, item, correction, self.config.temperature
+                users, items, negatives, step["known"], row, item, weight, correction, self.config.temperature
             )
         self.loss_sum += total.detach()
         self.loss_count += len(step["removed"])

@@ -1,4 +1,4 @@
-"""The losses.  Each gives the *sum* over its positives, so that processes can share a batch unevenly."""
+"""The losses.  Each gives the weighted *sum* over its positives, so that processes can share a batch unevenly."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def sampled_softmax(
     known: Tensor,
     user: Tensor,
     item: Tensor,
+    weight: Tensor,
     log_correction: float = 0.0,
     temperature: float = 1.0,
 ) -> Tensor:
@@ -31,6 +32,7 @@ def sampled_softmax(
         known: whether the user has a training interaction with the negative, bool ``[b, J]``.
         user: row of each positive's user among ``users``, ``[p]``.
         item: each positive's item ``[p]``.
+        weight: each positive's weight ``[p]``.
         log_correction: ``log(M / J)`` where the negatives are a uniform sample of the items (so that the sum stands for
             all of them).
         temperature: of the softmax.
@@ -42,18 +44,19 @@ def sampled_softmax(
     scores = (users @ candidates.T / temperature).masked_fill(known, _NONE)
     rest = scores.logsumexp(dim=1) + log_correction
     positive = (users[user] * items[item]).sum(1) / temperature
-    return F.softplus(rest[user] - positive).sum()
+    return (weight * F.softplus(rest[user] - positive)).sum()
 
 
-def bpr(users: Tensor, items: Tensor, user: Tensor, item: Tensor, negative: Tensor) -> Tensor:
+def bpr(users: Tensor, items: Tensor, user: Tensor, item: Tensor, negative: Tensor, weight: Tensor) -> Tensor:
     """Bayesian personalised ranking, ``-log σ(s_ui - s_uj)`` (Rendle et al., UAI 2009).
 
     Args:
         users: vectors ``[b, d]``; items: vectors ``[M, d]``.
         user: rows among ``users`` ``[p]``; item: positives ``[p]``; negative: negatives ``[p]``, -1 for none.
+        weight: each positive's weight ``[p]``.
 
     Returns:
         Sum over the positives that have a negative, a scalar.
     """
     margin = (users[user] * (items[item] - items[negative.clamp(min=0)])).sum(1)
-    return torch.where(negative >= 0, F.softplus(-margin), torch.zeros_like(margin)).sum()
+    return (weight * torch.where(negative >= 0, F.softplus(-margin), torch.zeros_like(margin))).sum()
