@@ -4,7 +4,8 @@
 
 Measured with the serving form of the linear model (64 dimensions, random vectors: the time does not depend on them):
 CPU seconds to rank all candidates for every test user and take every metric at 10 and 20, and milliseconds a user to
-write everybody's top 10.  The anchor row proves that the protocol measured is the one it should be.
+write everybody's top 10.  The bar of the first is 0.10 s for 942 users × 1,376 items and grows with a larger snapshot.
+The anchor row proves that the protocol measured is the one it should be.
 """
 
 from __future__ import annotations
@@ -113,7 +114,8 @@ def main() -> int:
     print(f"recommend, file written: {used:.3f} s of CPU, {took:.3f} s for {snapshot.num_users:,} users")
 
     held = verdict("recommend_ms_a_user", 1000 * took / snapshot.num_users, 1.0, at_least=False)
-    held &= verdict("evaluation_cpu_s", cpu, 0.10, at_least=False)
+    size = anchor.users * anchor.candidates / (942 * 1376)
+    held &= verdict("evaluation_cpu_s", cpu, round(0.10 * max(1.0, size), 2), at_least=False)
     return 0 if held else 1
 
 

@@ -140,7 +140,7 @@ def _with_intervals(
         figures = _intervals(names, point[i], means[:, i])
         for name, (metric, ids) in one.lists.items():
             figures[name] = _catalogue_interval(metric, ids, bootstrap, candidates)
-        rows.append(Row(one.name, one.kind, {name: figures[name] for name in one.order}))
+        rows.append(Row(one.name, one.kind, {name: figures[name] for name in one.order if name in figures}))
         if i and measured[0].kind == "model":
             gained = _intervals(names, point[0] - point[i], means[:, 0] - means[:, i])
             differences.append(Difference(measured[0].name, one.name, gained))
@@ -148,8 +148,14 @@ def _with_intervals(
 
 
 def _intervals(names: Sequence[str], point: NDArray[np.float64], resampled: NDArray[np.float64]) -> dict[str, Interval]:
-    low, high = percentile_interval(resampled) if len(resampled) else (point, point)
-    return {name: (float(p), float(a), float(b)) for name, p, a, b in zip(names, point, low, high)}
+    figures = {}
+    for name, value, column in zip(names, point, resampled.T):
+        drawn = column[~np.isnan(column)]
+        if np.isnan(value):
+            continue  # an AUC that nobody has
+        low, high = percentile_interval(drawn) if drawn.size else (value, value)
+        figures[name] = (float(value), float(low), float(high))
+    return figures
 
 
 def _catalogue_interval(

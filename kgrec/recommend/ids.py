@@ -49,8 +49,12 @@ def candidate_mask(
 
     Returns:
         bool ``[num_nodes]``, and the ids that no node has, in the order given.
+
+    Raises:
+        UserError: the snapshot has no such node type.
     """
     node_type = node_type or snapshot.item_type
+    check_type(snapshot, node_type)
     index = _index(snapshot, node_type)
     mask = np.zeros(snapshot.num_nodes[node_type], dtype=bool)
     unknown = []
@@ -72,7 +76,6 @@ def read_candidates(
         UserError: the snapshot has no such node type.
     """
     node_type = node_type or snapshot.item_type
-    check_type(snapshot, node_type)
     try:
         lines = Path(path).read_bytes().decode("utf-8-sig").splitlines()
     except OSError as error:

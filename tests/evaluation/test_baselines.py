@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -126,6 +129,18 @@ def test_ease_is_its_formula_from_either_side(seed: int, users: int, items: int,
 def test_ease_refuses_what_is_too_large() -> None:
     with pytest.raises(CannotFitError, match="8 × 8; max_side allows 7"):
         EASE(max_side=7).fit(matrix_of(OBVIOUS))
+
+
+def test_without_implicit_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "implicit.nearest_neighbours", None)  # as if it were not installed
+    with pytest.raises(CannotFitError, match=r"pip install 'kgrec\[train\]'"):
+        ItemKNN().fit(matrix_of(OBVIOUS))
+
+
+def test_importing_is_light() -> None:
+    heavy = "{'torch', 'implicit', 'pykeen', 'matplotlib'}"
+    code = f"import sys, kgrec.evaluation, kgrec.recommend; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_item_knn_is_implicits() -> None:

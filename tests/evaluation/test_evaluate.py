@@ -132,6 +132,17 @@ def test_cold_items(make_snapshot: MakeSnapshot) -> None:
     assert {row.metrics["auc"][0] for row in result.rows} == {0.5}
 
 
+def test_an_auc_that_nobody_has_is_left_out(make_snapshot: MakeSnapshot) -> None:
+    # user 0 has nothing else to rank; user 1 has
+    train, test = np.array([[1, 1, 0], [0, 0, 0]]), np.array([[0, 0, 1], [1, 0, 0]])
+    settings = config(metrics=("auc", "hit"), k=(1,), bootstrap=20)
+    model = Table(np.array([[1, 2, 3], [2, 1, 3.0]]), [])
+    row = evaluate([model], make_snapshot(train=train, test=test), settings).rows[0]
+    assert row.metrics["auc"] == (0.5, 0.5, 0.5)
+    row = evaluate([model], make_snapshot(train=train[:1], test=test[:1]), settings).rows[0]
+    assert set(row.metrics) == {"hit@1"}
+
+
 def test_ties_do_not_favour_the_relevant(make_snapshot: MakeSnapshot) -> None:
     test = np.zeros((3, 6))
     test[[0, 1, 2], [0, 3, 5]] = 1

@@ -59,6 +59,7 @@ def test_unreadable(snapshot: Snapshot, tmp_path: Path) -> None:
     path.write_bytes(b"10\n\xff\n")
     with pytest.raises(DataError, match=r"c\.txt:2: not UTF-8"):
         read_candidates(path, snapshot)
+    path.write_text("10\n")
     with pytest.raises(UserError, match="did you mean 'Genre'"):
         read_candidates(path, snapshot, "genre")
 
