@@ -35,22 +35,34 @@ def evaluate(
 
 
 def print_evaluation(result: dict[str, Any]) -> None:
-    """The table on stdout, one block a cut-off."""
-    say(f"{result['split']} part, {result['users']:,} users; value [95 % interval over users]")
-    names = list(result["rows"][0]["metrics"])
+    """The table on stdout, one block a cut-off; then what the model is ahead or behind by, and the rating models."""
+    say(f"{result['split']} part, {result['users']:,} users, {result['candidates']:,} items ranked")
+    say("value [95 % interval over users]")
     blocks: dict[str, list[str]] = {}
-    for name in names:
+    for name in result["rows"][0]["metrics"]:
         blocks.setdefault(name.partition("@")[2], []).append(name)
     for block in blocks.values():
-        say()
-        rows = []
-        for row in result["rows"]:
-            cells = []
-            for name in block:
-                value, low, high = row["metrics"][name]
-                cells.append(f"{_short(value)} [{_short(low)}, {_short(high)}]")
-            rows.append([row["name"], *cells])
-        print_table(["", *block], rows)
+        _print_block("", block, {row["name"]: row["metrics"] for row in result["rows"]})
+    differences = {f"− {item['against']}": item["metrics"] for item in result["differences"]}
+    if differences:
+        first = [name for name in next(iter(blocks.values())) if name in next(iter(differences.values()))]
+        _print_block(f"{result['rows'][0]['name']}, user by user", first, differences)
+    for item in result["skipped"]:
+        say(f"\n{item['name']} is left out: {item['reason']}")
+    if "ratings" in result:
+        ratings = {row["name"]: row["metrics"] for row in result["ratings"]["rows"]}
+        _print_block("ratings", list(next(iter(ratings.values()))), ratings)
+
+
+def _print_block(title: str, names: list[str], rows: dict[str, dict[str, list[float]]]) -> None:
+    say()
+    cells = []
+    for label, metrics in rows.items():
+        cells.append([label])
+        for name in names:
+            value, low, high = (_short(number) for number in metrics[name])
+            cells[-1].append(f"{value} [{low}, {high}]")
+    print_table([title, *names], cells)
 
 
 def _short(value: float) -> str:

@@ -34,7 +34,6 @@ def export(
             export_quads(store.quads(), out, to)
         return
     from kgrec.dataset.export import export as export_snapshot
-
     from kgrec.dataset.features import load_features
     from kgrec.dataset.snapshot import Snapshot
 

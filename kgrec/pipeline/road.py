@@ -1,4 +1,8 @@
-"""The stages of a recipe and what each depends on; what they do stands in the modules beside."""
+"""The stages of a recipe and what each depends on.
+
+What they do stands in the modules beside, which are imported when a stage is made: asking what has been built loads
+no framework.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from kgrec.config import Paths, Recipe
-from kgrec.pipeline import build, evaluate, report, train
 from kgrec.pipeline.stage import RunDirectory, Stage
+from kgrec.progress import Progress
 
 CONFIG = ("kgrec.config.iris", "kgrec.config.recipe")
+SOURCES = ("base", "prefixes", "seed", "max_rejects", "interactions", "split", "table", "rdf", "recbole", "store")
 WHERE_NOT_WHAT = {"device", "devices", "threads"}
 """Training settings that say where it runs: they do not make an earlier result stale."""
 
@@ -31,72 +36,60 @@ class Road:
     def _settings(self, *sections: str) -> dict[str, Any]:
         return self.recipe.model_dump(mode="json", include=set(sections))
 
+    def _folders(self, *stages: Stage) -> dict[str, Path]:
+        return {stage.name: self.directory.folder(stage) for stage in stages}
+
     @cached_property
     def store(self) -> Stage:
         """Sources → knowledge-graph store, parted interactions, keys, rejects."""
-        graph = {"literal_cap": self.recipe.graph.literal_cap}
-        sources = (
-            "base",
-            "seed",
-            "max_rejects",
-            "prefixes",
-            "interactions",
-            "split",
-            "table",
-            "rdf",
-            "recbole",
-            "store",
-        )
-        return Stage(
-            "store",
-            "build",
-            {**self._settings(*sources), "graph": graph},
-            (*CONFIG, "kgrec.ingest", "kgrec.store", "kgrec.dataset", "kgrec.pipeline.build"),
-            lambda folder, work, progress: build.make_store(self.recipe, self.paths.data, folder, progress),
-            files=tuple(input_files(self.recipe, self.paths.data)),
-        )
+
+        def make(folder: Path, work: Path, progress: Progress) -> None:
+            from kgrec.pipeline.build import make_store
+
+            make_store(self.recipe, self.paths.data, folder, progress)
+
+        settings = {**self._settings(*SOURCES), "graph": {"literal_cap": self.recipe.graph.literal_cap}}
+        code = (*CONFIG, "kgrec.ingest", "kgrec.store", "kgrec.dataset", "kgrec.pipeline.build")
+        files = tuple(input_files(self.recipe, self.paths.data))
+        return Stage("store", "build", settings, code, make, files)
 
     @cached_property
     def snapshot(self) -> Stage:
         """Store → snapshot and profile."""
-        return Stage(
-            "snapshot",
-            "build",
-            self._settings("base", "prefixes", "interactions", "graph"),
-            (*CONFIG, "kgrec.dataset", "kgrec.store", "kgrec.pipeline.build"),
-            lambda folder, work, progress: build.make_snapshot(
-                self.recipe, self.directory.folder(self.store), folder, progress
-            ),
-            upstream=(self.store,),
-        )
+
+        def make(folder: Path, work: Path, progress: Progress) -> None:
+            from kgrec.pipeline.build import make_snapshot
+
+            make_snapshot(self.recipe, self.directory.folder(self.store), folder, progress)
+
+        settings = self._settings("base", "prefixes", "interactions", "graph")
+        code = (*CONFIG, "kgrec.dataset", "kgrec.store", "kgrec.pipeline.build")
+        return Stage("snapshot", "build", settings, code, make, upstream=(self.store,))
 
     @cached_property
     def text(self) -> Stage:
         """Snapshot → text vectors."""
-        return Stage(
-            "text",
-            "train",
-            self._settings("text"),
-            ("kgrec.text", "kgrec.dataset.features", "kgrec.pipeline.train"),
-            lambda folder, work, progress: train.make_text(
-                self.recipe, self.directory.folder(self.snapshot), folder, progress
-            ),
-            upstream=(self.snapshot,),
-        )
+
+        def make(folder: Path, work: Path, progress: Progress) -> None:
+            from kgrec.pipeline.train import make_text
+
+            make_text(self.recipe, self.directory.folder(self.snapshot), folder, progress)
+
+        code = ("kgrec.text", "kgrec.dataset.features", "kgrec.pipeline.train")
+        return Stage("text", "train", self._settings("text"), code, make, upstream=(self.snapshot,))
 
     @cached_property
     def embedding(self) -> Stage:
         """Snapshot → KG embedding."""
-        return Stage(
-            "embedding",
-            "train",
-            self._settings("embedding", "seed"),
-            ("kgrec.embeddings", "kgrec.dataset.features", "graph_builders", "kgrec.pipeline.train"),
-            lambda folder, work, progress: train.make_embedding(
-                self.recipe, self.directory.folder(self.snapshot), folder, progress
-            ),
-            upstream=(self.snapshot,),
-        )
+
+        def make(folder: Path, work: Path, progress: Progress) -> None:
+            from kgrec.pipeline.train import make_embedding
+
+            make_embedding(self.recipe, self.directory.folder(self.snapshot), folder, progress)
+
+        code = ("kgrec.embeddings", "kgrec.dataset.features", "graph_builders", "kgrec.pipeline.train")
+        settings = self._settings("embedding", "seed")
+        return Stage("embedding", "train", settings, code, make, upstream=(self.snapshot,))
 
     @cached_property
     def model(self) -> Stage:
@@ -115,84 +108,76 @@ class Road:
             upstream.append(self.text)
         if recipe.embedding.enabled and recipe.model.kg and recipe.model.input.neighbours != "off":
             upstream.append(self.embedding)
+
+        def make(folder: Path, work: Path, progress: Progress) -> None:
+            from kgrec.pipeline.train import make_model
+
+            make_model(recipe, self._folders(*upstream), folder, work, progress)
+
         settings = recipe.model_dump(mode="json", include={"model": True, "seed": True, "training": True})
         settings["training"] = {k: v for k, v in settings["training"].items() if k not in WHERE_NOT_WHAT}
         code = (
-            "kgrec.models",
-            "kgrec.training",
-            "kgrec.recommend.linear",
-            "kgrec.metrics",
-            "graph_builders",
-            "kgrec.pipeline.train",
+            *("kgrec.models", "kgrec.training", "kgrec.recommend.linear", "kgrec.metrics"),
+            *("graph_builders", "kgrec.pipeline.train"),
         )
-        return Stage(
-            name,
-            "train",
-            settings,
-            code,
-            lambda folder, work, progress: train.make_model(
-                recipe, {stage.name: self.directory.folder(stage) for stage in upstream}, folder, work, progress
-            ),
-            upstream=tuple(upstream),
-        )
+        return Stage(name, "train", settings, code, make, upstream=tuple(upstream))
 
     @cached_property
     def models(self) -> tuple[Stage, ...]:
         """The model and, where the recipe asks for it, its ablation."""
         return (self.model, self.ablation) if self.recipe.evaluation.ablation else (self.model,)
 
-    def evaluation(self, split: str) -> Stage:
-        """The table of one held-out part."""
-        return Stage(
-            "evaluation" if split == "test" else f"evaluation-{split}",
-            "evaluate",
-            {**self._settings("evaluation", "seed"), "split": split},
-            ("kgrec.evaluation", "kgrec.metrics", "kgrec.recommend", "kgrec.pipeline.evaluate"),
-            lambda folder, work, progress: evaluate.make_evaluation(
-                self.recipe,
-                split,
-                self.directory.folder(self.snapshot),
-                [self.directory.folder(stage) for stage in self.models],
-                folder,
-                progress,
-            ),
-            upstream=(self.snapshot, *self.models),
-        )
+    @cached_property
+    def valid(self) -> Stage:
+        """The table of the validation part."""
+        return self._evaluation("valid")
+
+    @cached_property
+    def test(self) -> Stage:
+        """The table of the test part."""
+        return self._evaluation("test")
+
+    def _evaluation(self, split: str) -> Stage:
+        def make(folder: Path, work: Path, progress: Progress) -> None:
+            from kgrec.pipeline.evaluate import make_evaluation
+
+            snapshot = self.directory.folder(self.snapshot)
+            make_evaluation(self.recipe, split, snapshot, self._folders(*self.models), folder, progress)
+
+        settings = {**self._settings("evaluation", "seed"), "split": split}
+        code = ("kgrec.evaluation", "kgrec.metrics", "kgrec.recommend", "kgrec.pipeline.evaluate")
+        return Stage(f"evaluation-{split}", "evaluate", settings, code, make, upstream=(self.snapshot, *self.models))
 
     @cached_property
     def report(self) -> Stage:
         """report.html."""
-        test = self.evaluation("test")
-        upstream = (test, *(stage for stage in self.training if stage not in test.upstream))
-        return Stage(
-            "report",
-            "run",
-            self._settings("name", "report", "explain", "seed"),
-            ("kgrec.report", "kgrec.explain", "kgrec.recommend", "kgrec.pipeline.report"),
-            lambda folder, work, progress: report.make_report(
-                self.recipe,
-                {stage.name: self.directory.folder(stage) for stage in (self.snapshot, *self.training, test)},
-                folder,
-                progress,
-            ),
-            upstream=upstream,
-        )
+        upstream = (self.snapshot, *self.training, self.test)
+
+        def make(folder: Path, work: Path, progress: Progress) -> None:
+            from kgrec.pipeline.report import make_report
+
+            make_report(self.recipe, self._folders(*upstream), folder, progress)
+
+        settings = self._settings("name", "report", "explain", "seed")
+        code = ("kgrec.report", "kgrec.explain", "kgrec.recommend", "kgrec.pipeline.report")
+        return Stage("report", "run", settings, code, make, upstream=upstream)
 
     @property
     def building(self) -> tuple[Stage, ...]:
+        """From the sources to the snapshot."""
         return (self.store, self.snapshot)
 
     @property
     def training(self) -> tuple[Stage, ...]:
-        """Everything between the snapshot and the table; a part that the recipe switches off is left out."""
-        needed = [above for stage in self.models for above in stage.upstream if above is not self.snapshot]
-        parts = [stage for stage in (self.text, self.embedding) if stage in needed]
+        """From the snapshot to the models; a part that the recipe switches off is left out."""
+        needed = {above.name for stage in self.models for above in stage.upstream}
+        parts = [stage for stage in (self.text, self.embedding) if stage.name in needed]
         return (*parts, *self.models)
 
     @property
     def whole(self) -> tuple[Stage, ...]:
-        """All stages in order."""
-        return (*self.building, *self.training, self.evaluation("test"), self.report)
+        """Everything that ``kgrec run`` makes, in order."""
+        return (*self.building, *self.training, self.test, self.report)
 
 
 def input_files(recipe: Recipe, data: Path) -> Iterator[Path]:
@@ -201,7 +186,7 @@ def input_files(recipe: Recipe, data: Path) -> Iterator[Path]:
     for table in recipe.table:
         names += [table.file, table.join.file if table.join else ""]
     names += [source.file for source in recipe.rdf]
-    for source in recipe.recbole:
-        names += [source.kg, source.link or ""]
+    for graph in recipe.recbole:
+        names += [graph.kg, graph.link or ""]
     for name in sorted({name for name in names if name}):
         yield data / name

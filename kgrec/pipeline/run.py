@@ -84,9 +84,6 @@ class Run:
 
     def __init__(self, recipe: Recipe, paths: Paths) -> None:
         self.recipe, self.paths = recipe, paths
-        self._open()
-
-    def _open(self) -> None:
         self._directory = RunDirectory(self.paths.run)
         self._road = Road(self.recipe, self.paths, self._directory)
 
@@ -105,8 +102,7 @@ class Run:
 
     def evaluate(self, split: Literal["valid", "test"] = "test", progress: Progress = SILENT) -> dict[str, Any]:
         """The table of the model and the baselines: ``{"split", "users", "rows"}``."""
-        stage = self._road.evaluation(split)
-        self._make((*self._road.building, *self._road.training, stage), "evaluate", progress)
+        self._make((*self._road.building, *self._road.training, self._table(split)), "evaluate", progress)
         return self.evaluation(split)
 
     def all(self, progress: Progress = SILENT) -> None:
@@ -117,21 +113,13 @@ class Run:
         # What is in memory belongs to what was there before.
         for name in ("snapshot", "scorer", "explainer"):
             self.__dict__.pop(name, None)
-        self._open()
-        names = [stage.name for stage in stages]
+        self._directory.forget()
         with self._directory.locked(f"kgrec {doing}"):
-            for stage in (stage for stage in self._stages() if stage.name in names):
+            for stage in stages:
                 self._directory.make(stage, progress)
 
-    def _stages(self) -> list[Stage]:
-        road = self._road
-        return [
-            *road.building,
-            *road.training,
-            road.evaluation("valid"),
-            road.evaluation("test"),
-            road.report,
-        ]
+    def _table(self, split: str) -> Stage:
+        return self._road.test if split == "test" else self._road.valid
 
     # --- what was made
 
@@ -170,7 +158,7 @@ class Run:
 
     def evaluation(self, split: Literal["valid", "test"] = "test") -> dict[str, Any]:
         """The table as it was made."""
-        folder = self._directory.folder(self._road.evaluation(split))
+        folder = self._directory.folder(self._table(split))
         content: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
         return content
 
@@ -207,7 +195,7 @@ class Run:
     def info(self) -> dict[str, Any]:
         """What has been built, and the profile of the snapshot where there is one."""
         stages = []
-        for stage in self._stages():
+        for stage in (*self._road.whole, self._road.valid):
             manifest = self._directory.manifest(stage)
             state = "not made" if manifest is None else "current" if self._directory.is_current(stage) else "stale"
             if manifest is not None or stage.name != "evaluation-valid":
@@ -297,7 +285,7 @@ class Run:
         if k is not None and k < 1:
             raise UserError("paths are counted from 1", value=k)
         from kgrec.pipeline.candidates import candidates_of
-        from kgrec.recommend.rank import rank_of
+        from kgrec.recommend import rank_of
 
         u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
         mask = candidates_of(self.snapshot, self.recipe)

@@ -64,6 +64,10 @@ class RunDirectory:
 
     # --- keys
 
+    def forget(self) -> None:
+        """Looks at the input files anew the next time it is asked."""
+        self._keys.clear()
+
     def key(self, stage: Stage) -> str:
         """What the stage depends on, as one hash: settings, input files, code, upstream keys."""
         if stage.name not in self._keys:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,4 +55,5 @@ def make_model(recipe: Recipe, upstream: Mapping[str, Path], folder: Path, work:
         progress=progress,
     )
     result.propagation.save(folder)
+    shutil.copytree(work / "logs", folder / "logs")
     (folder / "history.json").write_text(json.dumps(result.history, indent=1) + "\n")

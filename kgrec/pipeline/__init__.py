@@ -1,0 +1,1 @@
+"""The only place that wires everything: stages, the run directory, the run."""
