@@ -48,9 +48,7 @@ class Rejects:
             remedy = "mend the row, or let bad rows be put aside with `max_rejects` in the recipe"
             if self.limit:
                 remedy = f"{len(self.rows)} rows are bad, max_rejects = {self.limit}; this is the last one"
-            raise DataError(
-                problem, file=file, line=line, column=column, value=value, expected=expected, remedy=remedy
-            )
+            raise DataError(problem, file=file, line=line, column=column, value=value, expected=expected, remedy=remedy)
 
     def add_error(self, error: UserError) -> None:
         """Puts aside what an error tells; raises it where the limit is reached."""
