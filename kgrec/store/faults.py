@@ -32,7 +32,7 @@ def writing_fault(error: Exception, path: Path) -> StorageError:
     """Why a store could not be written."""
     text = str(error)
     if "No space left" in text:
-        return StorageError(f"the disk of {path} is full; nothing was added to the store")
+        return StorageError(f"cannot write the store {path}: the disk is full")
     return StorageError(f"cannot write the store {path}: {text}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
     import rdflib
 
 _UNION = "urn:kgrec:union:"
-"""Graphs of this store's own: a source's statements without those that an earlier source has too."""
+"""Graphs of this store's own: a source's statements without those that a larger source has too."""
+_SHARED = "ASK {{ GRAPH {} {{ ?s ?p ?o }} GRAPH {} {{ ?s ?p ?o }} }}"
 
 
 class OxigraphStore:
     """A :class:`kgrec.store.SparqlStore` in a folder.
 
     Oxigraph's union of graphs gives a statement once for every graph it is in, where SPARQL's default graph has it
-    once.  So queries run over a list of graphs that do not overlap: a source graph that shares statements with an
-    earlier one (in sorted order) is stood for by a copy without those.  Sources seldom overlap, so that copies are
-    few.
+    once.  So queries run over a list of graphs that do not overlap: a source graph that shares statements with a
+    larger one is stood for by a copy without those.
 
     Args:
         path: the store's folder; without ``read_only`` it is made where it does not exist.
@@ -76,7 +77,10 @@ class OxigraphStore:
     # --- writing
 
     def load(self, quads: Iterable[Quad]) -> None:
-        """See :meth:`kgrec.store.GraphStore.load`."""
+        """See :meth:`kgrec.store.GraphStore.load`; one transaction a call, and one more for each overlapping source.
+
+        Where the disk fills up between them, the statements are in and the next load parts the union.
+        """
         if self.read_only:
             raise StorageError(f"the store {self.path} is open read-only")
         store = self._store
@@ -88,23 +92,29 @@ class OxigraphStore:
             raise writing_fault(error, self.path) from error
 
     def _part_union(self) -> None:
-        """Makes the copies that keep the union free of duplicates."""
+        """Makes the copies that keep the union free of duplicates; the largest source never needs one."""
         store = self._store
         for graph in self._graphs(_UNION):
             store.remove_graph(graph)
         sources = self._graphs(self._sources_prefix)
+        if len(sources) < 2:
+            return
+        sizes: Counter[str] = Counter()
+        for (source, _), number in self.counts().items():
+            sizes[source] += number
+        sources.sort(key=lambda graph: (-sizes[graph.value], graph.value))
         for position, graph in enumerate(sources):
-            earlier = " UNION ".join(f"{{ GRAPH {other} {{ ?s ?p ?o }} }}" for other in sources[:position])
-            if not earlier:
-                continue
-            shared = f"ASK {{ GRAPH {graph} {{ ?s ?p ?o }} {earlier} }}"
-            if not store.query(shared):
+            larger = sources[:position]
+            if not any(store.query(_SHARED.format(graph, other)) for other in larger):
                 continue
             copy = NamedNode(_UNION + graph.value)
-            own = (
-                q for q in store.quads_for_pattern(None, None, None, graph) if not _held(store, q, sources[:position])
+            statements = store.quads_for_pattern(None, None, None, graph)
+            store.bulk_extend(
+                Quad(quad.subject, quad.predicate, quad.object, copy)
+                for quad in statements
+                if not _is_in(store, quad, larger)
             )
-            store.bulk_extend(Quad(q.subject, q.predicate, q.object, copy) for q in own)
+            # also where nothing is left: an empty copy stands for the source as well
             store.add_graph(copy)
 
     # --- reading
@@ -177,7 +187,7 @@ class OxigraphStore:
         return dataset(self._store, self._parts(), self._graphs(self._sources_prefix))
 
 
-def _held(store: ox.Store, quad: Quad, graphs: list[NamedNode]) -> bool:
+def _is_in(store: ox.Store, quad: Quad, graphs: list[NamedNode]) -> bool:
     return any(Quad(quad.subject, quad.predicate, quad.object, graph) in store for graph in graphs)
 
 

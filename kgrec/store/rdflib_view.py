@@ -23,7 +23,7 @@ def dataset(store: ox.Store, parts: list[NamedNode], sources: list[NamedNode]) -
 
     Args:
         store: the open Oxigraph store.
-        parts: for each source, the graph with its statements that no earlier source has.
+        parts: for each source, a graph with some of its statements; each statement of the union is in one of them.
         sources: the source graphs.
     """
     return rdflib.Dataset(store=SourceGraphs(store, parts, sources), default_union=True)
@@ -49,11 +49,10 @@ class SourceGraphs(OxrdflibStore):  # type: ignore[misc, unused-ignore]
             if self._known(context):
                 yield from super().triples(triple_pattern, context)
             return
-        for position, part in enumerate(self._parts):
-            later = self._sources[position + 1 :]
+        single = self._sources if len(self._sources) == 1 else None
+        for part in self._parts:
             for triple, _ in super().triples(triple_pattern, part):
-                also = [graph for graph in later if any(super(SourceGraphs, self).triples(triple, graph))]
-                yield triple, iter([self._sources[position], *also])
+                yield triple, iter(single or list(self.contexts(triple)))
 
     def __len__(self, context: Any = None) -> int:
         if context is not None:
