@@ -113,69 +113,69 @@ class _Collector:
         self.graph_prefix = iris.source_graph(recipe.base, "")
         # A missing term gets the next code as it is looked up: the fastest interning that Python has.
         self.nodes: defaultdict[str, int] = defaultdict(count().__next__)
-        self.predicates: list[str] = []
-        self.classes: dict[str, int] = {}
-        self.sources: list[str] = []
-        self.languages: dict[str, int] = {}
-        self.known: dict[str, tuple[int, int, str]] = {}
-        self.origins: dict[str, int] = {}
-        self.edges = (array("i"), array("i"), array("i"), array("i"))
+        self.predicates: defaultdict[str, int] = defaultdict(count().__next__)
+        self.sources: defaultdict[str, int] = defaultdict(count().__next__)
+        self.classes: defaultdict[str, int] = defaultdict(count().__next__)
+        self.languages: defaultdict[str, int] = defaultdict(count().__next__)
+        self.known: dict[tuple[NamedNode, object], tuple[int, int, str]] = {}
+        self.kinds = (array("i"), array("i"))
+        self.edges = (array("i"), array("i"), array("i"))
         self.types = (array("i"), array("i"))
         self.literals = (array("i"), array("i"), array("i"))
         self.values: list[pl.Series] = []
         self.ranges: set[tuple[str, str]] = set()
 
-    def _predicate(self, iri: str) -> tuple[int, int, str]:
-        """(code where it is a relation else -1, code where its literals count else -1, IRI where it is schema)."""
-        relation, literal = self.roles.relation(iri), iri in self.roles.literal
-        code = len(self.predicates)
-        if relation or literal:
-            self.predicates.append(iri)
-        schema = iri if iri in (iris.RDF_TYPE, iris.RDFS_RANGE) else ""
-        self.known[iri] = role = (code if relation else -1, code if literal else -1, schema)
-        return role
+    def _role(self, predicate: NamedNode, graph: object) -> tuple[int, int, str]:
+        """What a predicate is for in a graph.
 
-    def _origin(self, graph: str) -> int:
-        """Code of the graph's source, -1 where it is no source graph."""
-        code = -1
-        if graph.startswith(self.graph_prefix):
-            code = len(self.sources)
-            self.sources.append(graph.removeprefix(self.graph_prefix))
-        self.origins[graph] = code
-        return code
+        (code of the kind of edge, a predicate in a source, or -1; the predicate's code where its literals count, or
+        -1; its IRI where it is ``rdf:type`` or ``rdfs:range``, or nothing)
+        """
+        kind, literal, schema = -1, -1, ""
+        if isinstance(graph, NamedNode) and graph.value.startswith(self.graph_prefix):
+            iri = predicate.value
+            if self.roles.relation(iri):
+                kind = len(self.kinds[0])
+                self.kinds[0].append(self.predicates[iri])
+                self.kinds[1].append(self.sources[graph.value.removeprefix(self.graph_prefix)])
+            if iri in self.roles.literal:
+                literal = self.predicates[iri]
+            if iri in (iris.RDF_TYPE, iris.RDFS_RANGE):
+                schema = iri
+        self.known[predicate, graph] = role = (kind, literal, schema)
+        return role
 
     def read(self, batch: Iterable[Quad]) -> int:
         """Takes the statements in and returns how many there were."""
-        nodes, known, origins = self.nodes, self.known, self.origins
-        add_source, add_predicate, add_target, add_origin = (column.append for column in self.edges)
+        nodes, known = self.nodes, self.known
+        add_source, add_kind, add_target = (column.append for column in self.edges)
         values: list[str] = []
-        number = 0
+        number = source = 0
+        last = None
         for number, (subject, predicate, value, graph) in enumerate(batch, 1):  # noqa: B007
-            origin = origins.get(graph.value)
-            if origin is None:
-                origin = self._origin(graph.value)
-            if origin < 0:
-                continue
-            role = known.get(predicate.value)
+            role = known.get((predicate, graph))
             if role is None:
-                role = self._predicate(predicate.value)
-            relation, literal, schema = role
-            kind = type(value)
-            if kind is NamedNode:
-                if relation >= 0:
-                    add_source(nodes[subject.value])
-                    add_predicate(relation)
+                role = self._role(predicate, graph)
+            kind, literal, schema = role
+            term = type(value)
+            if term is NamedNode:
+                if kind >= 0:
+                    # A store gives a subject's statements in a row: comparing is cheaper than looking up.
+                    iri = subject.value
+                    if iri != last:
+                        source, last = nodes[iri], iri
+                    add_source(source)
+                    add_kind(kind)
                     add_target(nodes[value.value])
-                    add_origin(origin)
                 if schema:
                     self._schema(schema, subject.value, value.value)
-            elif kind is Literal:
+            elif term is Literal:
                 if literal >= 0:
                     self.literals[0].append(nodes[subject.value])
                     self.literals[1].append(literal)
-                    self.literals[2].append(self.languages.setdefault(value.language or "", len(self.languages)))
+                    self.literals[2].append(self.languages[value.language or ""])
                     values.append(value.value)
-            elif relation >= 0:
+            elif kind >= 0:
                 raise ValueError(f"expected an IRI or a literal as object (got {value})")
         if values:
             self.values.append(pl.Series("value", values, dtype=pl.String))
@@ -184,7 +184,7 @@ class _Collector:
     def _schema(self, predicate: str, subject: str, value: str) -> None:
         if predicate == iris.RDF_TYPE:
             self.types[0].append(self.nodes[subject])
-            self.types[1].append(self.classes.setdefault(value, len(self.classes)))
+            self.types[1].append(self.classes[value])
         else:
             self.ranges.add((subject, value))
 
@@ -192,15 +192,17 @@ class _Collector:
         node, predicate, language = map(_codes, self.literals)
         values = pl.concat(self.values) if self.values else pl.Series("value", [], dtype=pl.String)
         literals = pl.DataFrame({"node": node, "predicate": predicate, "language": language, "value": values})
-        source, relation, target, origin = map(_codes, self.edges)
+        source, kind, target = map(_codes, self.edges)
+        kind_predicate, kind_source = map(_codes, self.kinds)
         typed, classes = map(_codes, self.types)
+        self.nodes.default_factory = None
         return Statements(
-            nodes=dict(self.nodes),
-            predicates=self.predicates,
+            nodes=self.nodes,
+            predicates=list(self.predicates),
             classes=list(self.classes),
-            sources=self.sources,
+            sources=list(self.sources),
             languages=list(self.languages),
-            edges=(source, relation, target, origin),
+            edges=(source, kind_predicate[kind], target, kind_source[kind]),
             types=(typed, classes),
             literals=literals,
             ranges=frozenset(self.ranges),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyoxigraph as ox
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgrec.config import Recipe, iris, parse_recipe
-from kgrec.dataset.build import build_snapshot
+from kgrec.dataset.build import build_snapshot, sorted_pairs
 from kgrec.dataset.snapshot import EDGES_SCHEMA, INTERACTIONS_SCHEMA, NODES_SCHEMA, RELATIONS_SCHEMA, Snapshot
 from kgrec.errors import DataError, RecipeError
 
@@ -362,3 +363,10 @@ def test_edges_are_exactly_the_statements_between_nodes(statements: list[ox.Quad
         assert nodes["id"].to_list() == list(range(len(nodes)))
         assert nodes["iri"].is_sorted()
     assert snapshot.edges.equals(snapshot.edges.sort(list(EDGES_SCHEMA)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4))), st.sampled_from([5, 2**33]))
+def test_pairs_are_sorted_alike_whether_or_not_they_fit_one_number(pairs: list[tuple[int, int]], limit: int) -> None:
+    columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    first, second = sorted_pairs(columns[0], columns[1], limits=(limit, limit))
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == sorted(set(pairs))
