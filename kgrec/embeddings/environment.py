@@ -18,6 +18,9 @@ from kgrec.errors import UserError, shorten
 if TYPE_CHECKING:
     import torch
 
+WARNINGS = (r"`torch\.jit\.script` is deprecated", r"Training instances are always shuffled")
+"""What PyKEEN's own use of its parts and of torch makes Python say."""
+
 
 def torch_device(device: str) -> torch.device:
     """The device; ``auto`` is CUDA where there is one, else the CPU.
@@ -48,7 +51,8 @@ def quiet_pykeen() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("pykeen", "torch_max_mem")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r".*torch\.jit\.script.*")
+        for message in WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
         try:
             for logger in loggers:
                 logger.setLevel(logging.ERROR)
