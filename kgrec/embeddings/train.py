@@ -13,7 +13,7 @@ from graph_builders import to_mapped_triples
 from kgrec.config.recipe import EmbeddingConfig
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.embeddings.environment import own_randomness, quiet_pykeen, torch_device
+from kgrec.embeddings.environment import frozen_heap, own_randomness, quiet_pykeen, torch_device
 from kgrec.embeddings.result import EmbeddingResult
 from kgrec.embeddings.triples import Parts, dense, split
 from kgrec.errors import RecipeError, UserError
@@ -136,16 +136,17 @@ def _train(
                 task.advance()
 
         try:
-            losses = loop.train(
-                factory,
-                num_epochs=config.epochs,
-                batch_size=min(config.batch_size, len(parts.train)),
-                stopper=stopper,
-                callbacks=[Shown],
-                use_tqdm=False,
-                num_workers=0,
-                pin_memory=False,
-            )
+            with frozen_heap():
+                losses = loop.train(
+                    factory,
+                    num_epochs=config.epochs,
+                    batch_size=min(config.batch_size, len(parts.train)),
+                    stopper=stopper,
+                    callbacks=[Shown],
+                    use_tqdm=False,
+                    num_workers=0,
+                    pin_memory=False,
+                )
         except NonFiniteLossError as error:
             raise RecipeError(
                 "the embedding's loss became infinite or NaN",
