@@ -58,11 +58,13 @@ def build_snapshot(
     names = relation_names([statements.predicates[code] for code in used], recipe)
     relation_of = [names.get(iri, "") for iri in statements.predicates]
     typing = type_nodes(statements, relation_of, users, items, keyed, recipe)
+    # The strings are in the frame now; millions of them twice are what memory would be short of.
+    statements.nodes.clear()
     label = labels(statements, recipe)
 
     nodes = _nodes(terms, typing, keys, label, texts(statements, recipe))
     relations = _relations(names, label.join(terms, left_on="node", right_on="code"))
-    edges = _edges(statements, relation_of, nodes)
+    edges = _edges(statements, relation_of, nodes, terms.height)
     pairs = _interactions(interactions, nodes, recipe)
     return Snapshot(
         recipe.interactions.user_type,
@@ -120,14 +122,14 @@ def _relations(names: dict[str, str], labels: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([rows[name] for name in sorted(rows)], schema=RELATIONS_SCHEMA, orient="row")
 
 
-def _edges(statements: Statements, relation_of: list[str], nodes: pl.DataFrame) -> pl.DataFrame:
+def _edges(statements: Statements, relation_of: list[str], nodes: pl.DataFrame, num_terms: int) -> pl.DataFrame:
     """The edges without repeats, sorted by all their columns.
 
     What is sorted are numbers, (source, relation) and (target, origin): nodes stand in the order of (type, id),
     relations and origins in that of their names, so this is the order of the columns, without comparing a string.
     """
     source, predicate, target, origin = statements.edges
-    place = np.zeros(len(statements.nodes), dtype=np.int64)
+    place = np.zeros(num_terms, dtype=np.int64)
     place[nodes["code"].to_numpy()] = np.arange(len(nodes))
     relations, relation_rank = _ranks(relation_of)
     origins, origin_rank = _ranks(statements.sources)

@@ -33,7 +33,7 @@ def profile(snapshot: Snapshot, rejects: int = 0) -> dict[str, Any]:
     users = np.bincount(snapshot.interactions["user"].to_numpy(), minlength=snapshot.num_users)
     items = np.bincount(snapshot.interactions["item"].to_numpy(), minlength=snapshot.num_items)
     trained = np.bincount(snapshot.pairs("train")["item"].to_numpy(), minlength=snapshot.num_items)
-    ends = snapshot.edges.select("source_type", "source", "target_type", "target")
+    ends = _ends(snapshot)
     cells = int((users > 0).sum()) * int((items > 0).sum())
     return {
         "counts": {
@@ -50,18 +50,27 @@ def profile(snapshot: Snapshot, rejects: int = 0) -> dict[str, Any]:
             "graph_items_without_interactions": int(((links > 0) & (items == 0)).sum()),
             "held_out_items_without_training": int(((items > 0) & (trained == 0)).sum()),
             "users_with_one_interaction": int((users == 1).sum()),
-            "self_loops": ends.filter(
-                (pl.col("source_type") == pl.col("target_type")) & (pl.col("source") == pl.col("target"))
-            ).height,
-            "parallel_edges": snapshot.edges.height - ends.unique().height,
+            "self_loops": ends.filter(pl.col("source") == pl.col("target")).height,
+            "parallel_edges": snapshot.edges.height - ends.select("source", "target").unique().height,
             "rejected_rows": rejects,
         },
         "node_types": _node_types(snapshot, degrees),
-        "relations": _relations(snapshot),
+        "relations": _relations(snapshot, ends),
         "interactions": {split: _part(snapshot.pairs(split)) for split in SPLITS},
         "per_user": _spread(users[users > 0]),
         "per_item": _spread(items[items > 0]),
     }
+
+
+def _ends(snapshot: Snapshot) -> pl.DataFrame:
+    """Relation, source and target of each edge, nodes as positions in the stack of all types."""
+    return snapshot.edges.select(
+        "relation",
+        *(
+            pl.col(end) + pl.col(f"{end}_type").replace_strict(snapshot.offsets, return_dtype=pl.Int64)
+            for end in ("source", "target")
+        ),
+    )
 
 
 def _degrees(snapshot: Snapshot) -> dict[str, NDArray[np.int64]]:
@@ -92,19 +101,16 @@ def _node_types(snapshot: Snapshot, degrees: dict[str, NDArray[np.int64]]) -> di
     return rows
 
 
-def _relations(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-    grouped = (
-        snapshot.edges.group_by("relation")
-        .agg(
-            edges=pl.len(),
-            sources=pl.struct("source_type", "source").n_unique(),
-            targets=pl.struct("target_type", "target").n_unique(),
-            source_types=pl.col("source_type").unique().sort().str.join(", "),
-            target_types=pl.col("target_type").unique().sort().str.join(", "),
-        )
-        .sort("relation")
+def _relations(snapshot: Snapshot, ends: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    counts = ends.group_by("relation").agg(
+        edges=pl.len(), sources=pl.col("source").n_unique(), targets=pl.col("target").n_unique()
     )
-    return {row.pop("relation"): row for row in grouped.iter_rows(named=True)}
+    types = snapshot.edges.group_by("relation").agg(
+        pl.col("source_type").unique().sort().str.join(", ").alias("source_types"),
+        pl.col("target_type").unique().sort().str.join(", ").alias("target_types"),
+    )
+    rows = counts.join(types, on="relation").sort("relation")
+    return {row.pop("relation"): row for row in rows.iter_rows(named=True)}
 
 
 def _part(pairs: pl.DataFrame) -> dict[str, int]:
