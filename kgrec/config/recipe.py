@@ -366,18 +366,22 @@ class InputConfig(Section):
     """What a node's input vector is made of; each term can be switched off.
 
     Attributes:
-        id: a learned vector.
+        id: a learned vector for items.
+        entity_id: entities carry a learned vector too.
         text: the projected text vector.
         neighbours: the projected KG vectors of the node's own KG neighbours, their ``sum`` or degree ``mean``.
         fusion: how the terms are joined.
         user_id: users carry a learned vector too (then a new user lacks it).
+        dropout: share of the input's numbers set to zero in a training step (the others grow to make up for it).
     """
 
     id: bool = True
+    entity_id: bool = False
     text: bool = True
     neighbours: Literal["off", "sum", "mean"] = "mean"
     fusion: Literal["sum", "mean", "concat", "gate"] = "sum"
     user_id: bool = False
+    dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class ModelConfig(Section):
@@ -393,7 +397,7 @@ class ModelConfig(Section):
 
     name: str = "linear"
     dim: int = Field(default=64, ge=1)
-    layers: int = Field(default=3, ge=1, le=6)
+    layers: int = Field(default=2, ge=1, le=6)
     kg: bool = True
     input: InputConfig = InputConfig()
 
@@ -418,10 +422,10 @@ class TrainingConfig(Section):
     negatives: int = Field(default=2048, ge=1)
     batch_size: int = Field(default=8192, ge=1)
     epochs: int = Field(default=60, ge=1)
-    patience: int = Field(default=6, ge=1)
+    patience: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
-    weight_decay: float = Field(default=1e-4, ge=0)
-    temperature: float = Field(default=1.0, gt=0)
+    weight_decay: float = Field(default=1.0, ge=0)
+    temperature: float = Field(default=0.5, gt=0)
     user_balance: float = Field(default=1.0, ge=0, le=1)
     device: str = "auto"
     devices: int = Field(default=1, ge=1)

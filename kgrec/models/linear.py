@@ -22,7 +22,7 @@ from kgrec.models.graph import StackedGraph
 from kgrec.models.node_input import NodeInput
 from kgrec.models.propagation import EdgeType, Propagation
 
-KG_WEIGHT = 0.1
+KG_WEIGHT = 0.03
 """Where the weights of knowledge-graph relations start; interactions start at 1."""
 
 
@@ -57,8 +57,8 @@ class LinearPropagation(nn.Module):
         kinds = tuple(sorted((*kg_edges, interacts)))
         self.graph = StackedGraph(data, kinds, interacts)
         joined = {user_type, item_type}.union(*((kind[0], kind[2]) for kind in kinds))
-        self.input = NodeInput(data, config.input, config.dim, user_type, joined, kg_edges, generator)
-        self.layers = config.layers
+        self.input = NodeInput(data, config.input, config.dim, user_type, item_type, joined, kg_edges, generator)
+        self.dropout = config.input.dropout
         start = torch.tensor([1.0 if kind == interacts else KG_WEIGHT for kind in kinds])
         self.log_weights = nn.Parameter(start.log().repeat(2))
         self.log_layers = nn.Parameter(torch.full((config.layers + 1,), -math.log(config.layers + 1)))
@@ -66,15 +66,20 @@ class LinearPropagation(nn.Module):
         self.users = slice(users, users + int(data[user_type].num_nodes))
         self.items = slice(items, items + int(data[item_type].num_nodes))
 
-    def forward(self, removed: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, removed: Tensor | None = None, noise: int | None = None) -> tuple[Tensor, Tensor]:
         """Vectors of users ``[num_users, d]`` and items ``[num_items, d]``.
 
         Args:
             removed: interactions that are not in the graph this time, positions in their ``edge_index``, ``[r]``.
+            noise: seed of the input's dropout; None for no dropout.  A seed and not the global generator, so that all
+                processes that share a step drop the same numbers.
         """
         values = self.graph.values(self.log_weights.exp(), removed)
         a = self.log_layers.exp()
         x = self.input()
+        if noise is not None and self.dropout:
+            generator = torch.Generator(x.device).manual_seed(noise)
+            x = x * torch.empty_like(x).bernoulli_(1 - self.dropout, generator=generator) / (1 - self.dropout)
         users, items = a[0] * x[self.users], a[0] * x[self.items]
         for weight in a[1:]:
             x = self.graph.matmul(values, x)

@@ -22,13 +22,15 @@ class NodeInput(nn.Module):
     The neighbours' term of a node is ``W Σ_{m in N(v)} k_m`` (or the mean over them), ``k_m`` the vectors of a
     knowledge-graph embedding and ``N(v)`` the neighbours over knowledge-graph edges in either direction, an edge
     counting once.  Feature matrices are scaled by one constant each so that their rows' norms are 1 in the quadratic
-    mean.  Users carry a learned vector only with ``config.user_id``, else their rows are zero.
+    mean.  Users carry a learned vector only with ``config.user_id``, else their rows are zero; items carry one with
+    ``config.id``, entities with ``config.entity_id``: most entities have one or two edges, and a vector each learns the
+    training data by heart.
 
     Args:
         data: the graph; per node type, ``text`` and ``kg`` matrices where there are any.
         config: the terms.
         dim: columns of the output.
-        user_type: the users' node type.
+        user_type, item_type: node types.
         kinds: the node types that have edges in the model: only these get vectors.
         kg_edges: the edge types that make neighbours, in one direction only.
         generator: of the initial vectors.
@@ -38,12 +40,15 @@ class NodeInput(nn.Module):
         RecipeError: no node would have any term.
     """
 
+    ids: Tensor
+
     def __init__(
         self,
         data: HeteroData,
         config: InputConfig,
         dim: int,
         user_type: str,
+        item_type: str,
         kinds: Set[str],
         kg_edges: tuple[EdgeType, ...],
         generator: torch.Generator,
@@ -62,11 +67,16 @@ class NodeInput(nn.Module):
         self.terms = [_Projected(matrices, dim, generator) for matrices in features.values() if matrices]
         self.projections = nn.ModuleList(self.terms)
         # One matrix for all types: names of node types need not be names of parameters.
-        wanted = {kind for kind in kinds if (config.user_id if kind == user_type else config.id)}
-        self.with_id = [kind for kind in self.sizes if kind in wanted]
+        asked = {user_type: config.user_id, item_type: config.id}
+        self.with_id = [kind for kind in self.sizes if kind in kinds and asked.get(kind, config.entity_id)]
         rows = sum(self.sizes[kind] for kind in self.with_id)
-        self.ids = nn.Parameter(torch.randn(rows, dim, generator=generator) * INIT_STD)
-        terms = len(self.terms) + bool(config.id)
+        ids = torch.randn(rows, dim, generator=generator) * INIT_STD
+        if rows:
+            self.ids = nn.Parameter(ids)
+        else:
+            self.register_buffer("ids", ids, persistent=False)
+        self.id_term = any(kind != user_type for kind in self.with_id)
+        terms = len(self.terms) + self.id_term
         if not terms:
             raise RecipeError(
                 "nodes have nothing to start from",
@@ -85,9 +95,9 @@ class NodeInput(nn.Module):
         if kind not in self.fused:
             return zeros if ids is None else ids
         values, present = [], []
-        if ids is not None:
-            values.append(ids)
-            present.append(torch.ones(size, dtype=torch.bool, device=ids.device))
+        if self.id_term:
+            values.append(zeros if ids is None else ids)
+            present.append(torch.full((size,), ids is not None, device=zeros.device))
         for term in self.terms:
             value, has = term(kind)
             values.append(zeros if value is None else value)

@@ -15,12 +15,13 @@ from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from kgrec.config.recipe import TrainingConfig
-from kgrec.training.sampling import PairNegatives, batches, item_pool
+from kgrec.training.sampling import PairNegatives, batches, item_pool, noise_seed
 
 Step = dict[str, Tensor]
 """One process's share of a step.
 
 ``removed``         the *whole* step's interactions, positions in the training pairs, ``[r]``: no process may see them
+``noise``           seed of the step's dropout, ``[]``
 ``user``            distinct users of the share, ``[b]``
 ``row``, ``item``   each positive's row in ``user`` and its item, ``[p]``
 ``weight``          each positive's weight, mean 1 over all training pairs, ``[p]``
@@ -69,6 +70,7 @@ class Steps(Dataset[Step]):
         user, row = np.unique(self.pairs.users[share], return_inverse=True)
         tensors: dict[str, NDArray[Any]] = {"removed": batch, "user": user, "row": row, "item": self.pairs.items[share]}
         tensors["weight"] = self.weight[share]
+        tensors["noise"] = np.array(noise_seed(self.seed, epoch, step))
         if drawn is not None:
             tensors["negatives"] = drawn[share]
         else:
@@ -76,7 +78,7 @@ class Steps(Dataset[Step]):
             pool = item_pool(self.pairs.num_items, self.config.negatives, self.seed, epoch, step)
             tensors["negatives"] = np.arange(self.pairs.num_items) if pool is None else pool
             tensors["known"] = (known if pool is None else known[:, pool]).toarray()
-        return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in tensors.items()}
+        return {name: torch.from_numpy(np.asarray(value, order="C")) for name, value in tensors.items()}
 
 
 class EpochSteps(Sampler[tuple[int, int]]):

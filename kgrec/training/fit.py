@@ -15,6 +15,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 
 from graph_builders import to_hetero_data
@@ -90,7 +91,7 @@ def train(
                 trainer = Trainer(
                     accelerator=accelerator,
                     devices=devices,
-                    strategy="ddp_spawn" if spawn else "auto",
+                    strategy=_spawned() if spawn else "auto",
                     plugins=[LightningEnvironment()],
                     max_epochs=training.epochs,
                     logger=TensorBoardLogger(folder, name="", version="logs"),
@@ -173,6 +174,12 @@ def _fingerprint(
         digest.update(name.encode() + str(tuple(tensor.shape)).encode())
         digest.update(tensor.detach().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _spawned() -> DDPStrategy:
+    # Spawned and not relaunched: a relaunched command line would wait for its own run directory's lock.  The graph's
+    # buffers are constant and alike everywhere, so nothing is sent but gradients.
+    return DDPStrategy(start_method="spawn", broadcast_buffers=False)
 
 
 def _devices(training: TrainingConfig) -> tuple[str, int | list[int]]:

@@ -25,17 +25,15 @@ class RecommenderModule(LightningModule):
         validation: measured after each epoch, by every process alike; None for no validation part.
     """
 
-    loss_sum: Tensor
-
     def __init__(self, model: LinearPropagation, config: TrainingConfig, validation: Validation | None) -> None:
         super().__init__()
         self.model, self.config, self.validation = model, config, validation
-        self.register_buffer("loss_sum", torch.zeros((), dtype=torch.float64), persistent=False)
-        self.loss_count = 0
+        self._loss: Tensor | float = 0.0
+        self._positives = 0
 
     def training_step(self, step: Step, index: int) -> Tensor:
         """Mean loss over the whole step's positives, times the number of processes: DDP averages gradients."""
-        users, items = self.model(step["removed"])
+        users, items = self.model(step["removed"], int(step["noise"]))
         users, row, item = users[step["user"]], step["row"], step["item"]
         weight, negatives = step["weight"], step["negatives"]
         if self.config.loss == "bpr":
@@ -45,16 +43,15 @@ class RecommenderModule(LightningModule):
             total = sampled_softmax(
                 users, items, negatives, step["known"], row, item, weight, correction, self.config.temperature
             )
-        self.loss_sum += total.detach()
-        self.loss_count += len(step["removed"])
+        self._loss = self._loss + total.detach().double()
+        self._positives += len(step["removed"])
         return total * processes()[1] / len(step["removed"])
 
     def epoch_loss(self) -> float:
         """Mean loss over the positives of all processes since the last call."""
-        total: Any = self.trainer.strategy.reduce(self.loss_sum.clone(), reduce_op="sum")
-        loss = float(total) / self.loss_count
-        self.loss_sum.zero_()
-        self.loss_count = 0
+        total: Any = self.trainer.strategy.reduce(self._loss, reduce_op="sum")
+        loss = float(total) / self._positives
+        self._loss, self._positives = 0.0, 0
         return loss
 
     @torch.no_grad()

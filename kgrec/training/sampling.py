@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_ORDER, _NEGATIVES, _POOL = 0, 1, 2
+_ORDER, _NEGATIVES, _POOL, _NOISE = 0, 1, 2, 3
 
 
 def _generator(seed: int, purpose: int, epoch: int, step: int = 0) -> np.random.Generator:
@@ -30,6 +30,11 @@ def item_pool(num_items: int, size: int, seed: int, epoch: int, step: int) -> ND
     if size >= num_items:
         return None
     return np.sort(_generator(seed, _POOL, epoch, step).choice(num_items, size, replace=False))
+
+
+def noise_seed(seed: int, epoch: int, step: int) -> int:
+    """Seed of a step's dropout."""
+    return int(_generator(seed, _NOISE, epoch, step).integers(2**62))
 
 
 class PairNegatives:
