@@ -113,7 +113,6 @@ class Run:
         # What is in memory belongs to what was there before.
         for name in ("snapshot", "scorer", "explainer"):
             self.__dict__.pop(name, None)
-        self._directory.forget()
         with self._directory.locked(f"kgrec {doing}"):
             for stage in stages:
                 self._directory.make(stage, progress)

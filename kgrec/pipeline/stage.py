@@ -56,7 +56,6 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._keys: dict[str, str] = {}
 
     @cached_property
     def _hashes(self) -> FileHashes:
@@ -64,24 +63,18 @@ class RunDirectory:
 
     # --- keys
 
-    def forget(self) -> None:
-        """Looks at the input files anew the next time it is asked."""
-        self._keys.clear()
-
     def key(self, stage: Stage) -> str:
         """What the stage depends on, as one hash: settings, input files, code, upstream keys."""
-        if stage.name not in self._keys:
-            self._keys[stage.name] = digest(
-                {
-                    "format": FORMAT,
-                    "stage": stage.name,
-                    "settings": stage.settings,
-                    "files": sorted(self._hashes.of(stage.files).items()),
-                    "code": code_digest(stage.code),
-                    "upstream": [self.key(above) for above in stage.upstream],
-                }
-            )
-        return self._keys[stage.name]
+        return digest(
+            {
+                "format": FORMAT,
+                "stage": stage.name,
+                "settings": stage.settings,
+                "files": sorted(self._hashes.of(stage.files).items()),
+                "code": code_digest(stage.code),
+                "upstream": [self.key(above) for above in stage.upstream],
+            }
+        )
 
     def manifest(self, stage: Stage) -> dict[str, Any] | None:
         """The manifest of a stage that is there, whatever made it."""
@@ -115,6 +108,9 @@ class RunDirectory:
                 remedy=remedy,
             )
         if manifest.get("key") != self.key(stage):
+            # The cause may lie further up: the stage that has to be made first is the one to name.
+            for above in stage.upstream:
+                self.folder(above)
             raise StaleError(
                 f"the stage {stage.name!r} is older than {self._what_changed(stage, manifest)}",
                 file=self.path,

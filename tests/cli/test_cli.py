@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+if TYPE_CHECKING:
+    from kgrec.pipeline.run import Run
+
+Kgrec = Callable[..., Any]
+
+
+def test_help_names_every_command(kgrec: Kgrec) -> None:
+    answer = kgrec("--help")
+    assert answer.code == 0
+    for command in ("init", "run", "build", "train", "evaluate", "recommend", "explain", "info", "query", "export"):
+        assert f"\n  {command} " in answer.out
+        assert kgrec(command, "--help").code == 0
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["info", "RECIPE", "--run-dir", "RUN"]])
+def test_answering_loads_no_framework(arguments: list[str], small_run: Run) -> None:
+    known = {"RECIPE": str(small_run.paths.recipe), "RUN": str(small_run.paths.run)}
+    given = [known.get(argument, argument) for argument in arguments]
+    program = (
+        "import sys; from kgrec.cli.main import main\n"
+        "try: main()\n"
+        "finally: print(*sorted({'torch', 'polars', 'lightning', 'pykeen', 'scipy', 'rdflib'} & set(sys.modules)),"
+        " file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *given], capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert done.stderr.strip() == ""
+
+
+def test_nothing_changed_nothing_made(kgrec: Kgrec, places: list[str]) -> None:
+    answer = kgrec("run", *places)
+    assert answer.code == 0
+    lines = answer.err.splitlines()
+    assert len(lines) == 8
+    assert all(line.endswith("nothing changed, skipped") for line in lines)
+    assert "EASE (λ=250)" in answer.out
+    assert "report.html" in answer.out
+
+
+def test_evaluate(kgrec: Kgrec, places: list[str]) -> None:
+    document = json.loads(kgrec("evaluate", *places, "--json").out)
+    assert document["split"] == "test"
+    assert document["users"] > 30
+    names = [row["name"] for row in document["rows"]]
+    assert {row["kind"] for row in document["rows"]} == {"model", "baseline"}
+    assert "EASE (λ=250)" in names
+    for row in document["rows"]:
+        value, low, high = row["metrics"]["ndcg@10"]
+        assert 0 <= low <= value <= high <= 1
+    table = kgrec("evaluate", *places).out
+    assert all(name in table for name in names)
+
+
+def test_recommend(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    document = json.loads(kgrec("recommend", *places, "--user", "7", "-k", 4, "--json").out)
+    assert document["user"] == "7"
+    items = document["items"]
+    assert [row["rank"] for row in items] == [1, 2, 3, 4]
+    assert list(items[0]) == ["rank", "item", "label", "score"]
+    seen = small_run.snapshot.pairs("train", "valid").filter(pl.col("user") == small_run.snapshot.user_id("7"))
+    keys = small_run.snapshot.of_type("Movie")["key"]
+    assert not {row["item"] for row in items} & {keys[item] for item in seen["item"]}
+    by_iri = json.loads(kgrec("recommend", *places, "--user", "urn:kgrec:User/7", "-k", 4, "--json").out)
+    assert by_iri["items"] == items
+    table = kgrec("recommend", *places, "--user", "7", "-k", 4).out
+    assert items[0]["label"] in table
+    explained = kgrec("recommend", *places, "--user", "7", "-k", 2, "--explain").out
+    assert "weight" in explained
+
+
+def test_recommend_among_candidates(kgrec: Kgrec, places: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "candidates.txt"
+    file.write_text("1\n2\n3\n")
+    answer = kgrec("recommend", *places, "--user", "7", "--candidates", file, "--include-seen", "--json")
+    assert {row["item"] for row in json.loads(answer.out)["items"]} == {"1", "2", "3"}
+
+
+def test_recommend_other_types(kgrec: Kgrec, places: list[str]) -> None:
+    items = json.loads(kgrec("recommend", *places, "--user", "7", "--type", "Genre", "-k", 3, "--json").out)["items"]
+    assert len(items) == 3
+    assert all(row["item"].startswith("urn:kgrec:genres:") for row in items)
+
+
+def test_recommend_everybody(kgrec: Kgrec, places: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "lists.parquet"
+    answer = kgrec("recommend", *places, "--all", "--out", out, "-k", 5, "--json")
+    assert json.loads(answer.out) == {"out": str(out), "rows": 40 * 5}
+    frame = pl.read_parquet(out)
+    assert frame.columns == ["user", "rank", "item", "label", "score"]
+    one = json.loads(kgrec("recommend", *places, "--user", "7", "-k", 5, "--json").out)["items"]
+    assert frame.filter(pl.col("user") == "7")["item"].to_list() == [row["item"] for row in one]
+
+
+def test_explain(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    best = json.loads(kgrec("recommend", *places, "--user", "7", "-k", 1, "--json").out)["items"][0]
+    document = json.loads(kgrec("explain", *places, "--user", "7", "--item", best["item"], "-k", 3, "--json").out)
+    assert (document["user"], document["item"], document["rank"]) == ("7", best["item"], 1)
+    assert document["score"] == pytest.approx(best["score"], rel=1e-5)
+    total = sum(path["weight"] for path in document["paths"]) + document["other_paths"] + document["remainder"]
+    assert total == pytest.approx(document["score"], rel=1e-6)
+    known = set(small_run.snapshot.nodes["iri"])
+    for path in document["paths"]:
+        assert len(path["nodes"]) == len(path["relations"]) + 1
+        assert {node["id"] for node in path["nodes"]} <= known
+        assert all(hop["direction"] in ("forward", "reverse") for hop in path["relations"])
+        assert path["text"]
+    tree = kgrec("explain", *places, "--user", "7", "--item", best["item"]).out
+    assert best["label"] in tree
+    assert "remainder" in tree or "no path" in tree
+
+
+def test_info(kgrec: Kgrec, places: list[str]) -> None:
+    document = json.loads(kgrec("info", *places, "--json").out)
+    states = {stage["stage"]: stage["state"] for stage in document["stages"]}
+    assert states["snapshot"] == states["model"] == states["report"] == "current"
+    assert document["profile"]["interactions"]["train"]["users"] == 40
+    text = kgrec("info", *places).out
+    assert "Genre" in text
+    assert "current" in text
+
+
+def test_query(kgrec: Kgrec, places: list[str]) -> None:
+    sparql = "SELECT ?label WHERE { ?g a <urn:kgrec:genres:Genre> ; skos:prefLabel ?label } ORDER BY ?label LIMIT 2"
+    prefix = "PREFIX skos: <http://www.w3.org/2004/02/skos/core#> "
+    assert kgrec("query", *places, prefix + sparql).out.split() == ["label", "Action", "Adventure"]
+    document = json.loads(kgrec("query", *places, prefix + sparql, "--json").out)
+    assert document["results"]["bindings"][0]["label"] == {"type": "literal", "value": "Action", "xml:lang": "en"}
+    assert kgrec("query", *places, "ASK { ?s ?p ?o }").out == "yes\n"
+    assert kgrec("query", *places, "CONSTRUCT { ?s a ?t } WHERE { ?s a ?t } LIMIT 1").out.endswith(" .\n")
+    for refused in (
+        "DELETE WHERE { ?s ?p ?o }",
+        "SELECT * WHERE { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }",
+        "LOAD <file:///etc/hosts>",
+        "SELECT",
+    ):
+        answer = kgrec("query", *places, refused)
+        assert answer.code == 2, refused
+        assert answer.out == ""
+
+
+@pytest.mark.parametrize("to", ["nt", "ttl", "hetero", "triples", "parquet"])
+def test_export(kgrec: Kgrec, places: list[str], tmp_path: Path, to: str) -> None:
+    out = tmp_path / f"graph.{to}"
+    assert kgrec("export", *places, "--to", to, "--out", out).code == 0
+    if to in ("nt", "ttl"):
+        import rdflib
+
+        graph = rdflib.Graph().parse(out, format=to)
+        assert (None, rdflib.SKOS.prefLabel, rdflib.Literal("Drama", lang="en")) in graph
+    elif to == "hetero":
+        import torch
+
+        content = torch.load(out, weights_only=True)
+        assert content
+    elif to == "triples":
+        assert out.read_text().count("\n") > 100
+    else:
+        assert pl.read_parquet(out / "nodes.parquet").height > 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["recommend", "PLACES", "--user", "no-one"], "no user with this id"),
+        (["recommend", "PLACES", "--user", "7", "--type", "Genres"], "no nodes of this type"),
+        (["recommend", "PLACES"], "--user ID"),
+        (["recommend", "PLACES", "--all"], "--out FILE"),
+        (["recommend", "PLACES", "--user", "7", "--candidates", "absent.txt"], "absent.txt"),
+        (["explain", "PLACES", "--user", "7", "--item", "0"], "no item with this id"),
+        (["explain", "PLACES", "--user", "7"], "--item"),
+        (["run", "absent.toml"], "cannot read the recipe"),
+        (["export", "PLACES", "--to", "nt", "--out", "no/such/folder/x.nt"], "folder"),
+        (["export", "PLACES", "--to", "csv", "--out", "x"], "csv"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
+def test_the_users_mistakes_end_with_two(
+    kgrec: Kgrec, places: list[str], arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = [part for argument in arguments for part in (places if argument == "PLACES" else [argument])]
+    answer = kgrec(*given)
+    assert answer.code == 2
+    assert words in answer.err
+    assert "Traceback" not in answer.err
+    assert answer.out == ""
+
+
+def test_nearest_ids_are_suggested(kgrec: Kgrec, places: list[str]) -> None:
+    assert "nearest: 33" in kgrec("recommend", *places, "--user", "333").err
+
+
+def test_asking_before_making_names_the_command(kgrec: Kgrec, places: list[str], tmp_path: Path) -> None:
+    answer = kgrec("recommend", places[0], "--run-dir", tmp_path / "empty", "--user", "7")
+    assert answer.code == 2
+    assert "kgrec train RECIPE" in answer.err
+    info = kgrec("info", places[0], "--run-dir", tmp_path / "empty")
+    assert info.code == 0
+    assert "not made" in info.out
+
+
+def test_init_then_build(kgrec: Kgrec, make_slice: Callable[..., Path], tmp_path: Path) -> None:
+    make_slice(tmp_path, users=10)
+    data = tmp_path / "data"
+    answer = kgrec(
+        "init",
+        tmp_path / "mine",
+        "--interactions",
+        data / "movielens/ratings.csv",
+        "--items",
+        data / "movielens/movies.csv",
+        "--rdf",
+        data / "genres/genres.ttl",
+    )
+    assert answer.code == 0, answer.err
+    recipe = next((tmp_path / "mine").glob("*.toml"))
+    assert kgrec("build", recipe, "--run-dir", tmp_path / "run").code == 0
+    document = json.loads(kgrec("info", recipe, "--run-dir", tmp_path / "run", "--json").out)
+    assert document["profile"]["counts"]["users"] == 10
+    assert "genres" in document["profile"]["relations"] or "genre" in document["profile"]["relations"]
