@@ -26,5 +26,5 @@ def query(
         for triple in result.triples:
             say(f"{triple} .")
     else:
-        rows = [["" if term is None else term.value for term in row] for row in result.rows]
+        rows = [["" if term is None else getattr(term, "value", str(term)) for term in row] for row in result.rows]
         print_table(result.variables, rows)

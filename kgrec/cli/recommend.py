@@ -39,7 +39,7 @@ def recommend(
             raise UserError("--all writes every user's list: it takes --out FILE, and neither --user nor --explain")
         from kgrec.progress import terminal_progress
 
-        rows = run.recommend_all(
+        written = run.recommend_all(
             out,
             k=k,
             candidates=candidates,
@@ -48,9 +48,9 @@ def recommend(
             progress=terminal_progress(),
         )
         if json:
-            print_json({"out": str(out), "rows": rows})
+            print_json({"out": str(out), "rows": written})
         else:
-            say(f"{rows:,} rows in {out}")
+            say(f"{written:,} rows in {out}")
         return
     if user is None:
         raise UserError("for whom?", remedy="--user ID, or --all --out F.parquet")
@@ -73,6 +73,6 @@ def recommend(
         say(f"{row['rank']:>3}. {row['label']}  ({row['item']})  score {row['score']:.4f}")
         explanation = reasons[row["item"]]
         for path in explanation.paths:
-            say(f"     {path.text}  [weight {path.weight:.4f}]")
+            say(f"     {path.text}  [weight {path.weight:.3g}]")
         for note in explanation.notes:
             say(f"     {note}")

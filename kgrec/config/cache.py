@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """``KGREC_CACHE`` where it is set, else ``kgrec`` in the user's cache folder (``XDG_CACHE_HOME`` or ``~/.cache``)."""
+    """``KGREC_CACHE`` where it is set, else ``kgrec`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
     given = os.environ.get("KGREC_CACHE")
     if given:
         return Path(given)

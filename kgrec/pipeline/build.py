@@ -32,7 +32,7 @@ GRAPH = "graph"
 
 
 def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> None:
-    """Reads every source into ``graph/``, ``interactions.parquet``, ``keys.parquet``, ``rejects.parquet``, ``counts.json``.
+    """Reads every source into ``graph/`` and ``interactions``, ``keys`` and ``rejects.parquet``; counts what it read.
 
     Interactions come first: what the split holds out decides which rows of side tables may be read at all.  RDF comes
     before tables: their values meet RDF nodes by literal.
@@ -94,14 +94,11 @@ def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> 
             store.load(rdf())
         if recipe.table or recipe.recbole:
             store.load(chain(recbole(), tables()))
-        for source in (*recipe.rdf, *recipe.recbole, *recipe.table):
-            name = source_name(source)
-            counts.setdefault(name, Counter())
         for (graph, _), number in store.counts().items():
-            counts[graph.removeprefix(iris.source_graph(recipe.base, ""))]["statements"] += number
+            counts.setdefault(graph.removeprefix(iris.source_graph(recipe.base, "")), Counter())["statements"] += number
     for name, counted in counts.items():
         if name != "interactions":
-            progress.say(f"{name}: " + ", ".join(f"{number:,} {what}" for what, number in counted.items()))
+            progress.say(f"{name}: " + ", ".join(f"{number:,} {what}" for what, number in counted.items() if number))
     if len(rejects):
         progress.say(f"{len(rejects):,} bad rows were put aside (rejects.parquet says why)")
     frame.write_parquet(folder / "interactions.parquet")

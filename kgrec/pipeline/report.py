@@ -23,7 +23,7 @@ EXPLAINED = 3
 
 
 def make_report(recipe: Recipe, folders: Mapping[str, Path], folder: Path, progress: Progress) -> None:
-    """Fills the report from the folders of ``snapshot``, ``model``, ``evaluation`` and, where it is, ``embedding``."""
+    """Fills the report from the stages' folders; ``embedding`` may be missing."""
     snapshot = Snapshot.open(folders["snapshot"])
     scorer = LinearScorer(Propagation.load(folders["model"]))
     explainer = Explainer(snapshot, scorer.propagation, recipe.explain)
@@ -38,7 +38,7 @@ def make_report(recipe: Recipe, folders: Mapping[str, Path], folder: Path, progr
         profile=read("snapshot", "profile.json"),  # type: ignore[arg-type]
         embedding=read("embedding", "metrics.json"),  # type: ignore[arg-type]
         history=read("model", "history.json"),  # type: ignore[arg-type]
-        evaluation=read("evaluation", "evaluation.json"),  # type: ignore[arg-type]
+        evaluation=read("evaluation-test", "evaluation.json"),  # type: ignore[arg-type]
         samples=samples,
     )
 

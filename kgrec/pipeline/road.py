@@ -15,7 +15,6 @@ from kgrec.config import Paths, Recipe
 from kgrec.pipeline.stage import RunDirectory, Stage
 from kgrec.progress import Progress
 
-CONFIG = ("kgrec.config.iris", "kgrec.config.recipe")
 SOURCES = ("base", "prefixes", "seed", "max_rejects", "interactions", "split", "table", "rdf", "recbole", "store")
 WHERE_NOT_WHAT = {"device", "devices", "threads"}
 """Training settings that say where it runs: they do not make an earlier result stale."""
@@ -49,7 +48,7 @@ class Road:
             make_store(self.recipe, self.paths.data, folder, progress)
 
         settings = {**self._settings(*SOURCES), "graph": {"literal_cap": self.recipe.graph.literal_cap}}
-        code = (*CONFIG, "kgrec.ingest", "kgrec.store", "kgrec.dataset", "kgrec.pipeline.build")
+        code = ("kgrec.config.iris", "kgrec.ingest", "kgrec.store", "kgrec.dataset", "kgrec.pipeline.build")
         files = tuple(input_files(self.recipe, self.paths.data))
         return Stage("store", "build", settings, code, make, files)
 
@@ -63,7 +62,7 @@ class Road:
             make_snapshot(self.recipe, self.directory.folder(self.store), folder, progress)
 
         settings = self._settings("base", "prefixes", "interactions", "graph")
-        code = (*CONFIG, "kgrec.dataset", "kgrec.store", "kgrec.pipeline.build")
+        code = ("kgrec.config.iris", "kgrec.dataset", "kgrec.store", "kgrec.pipeline.build")
         return Stage("snapshot", "build", settings, code, make, upstream=(self.store,))
 
     @cached_property

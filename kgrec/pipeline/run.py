@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kgrec.dataset.snapshot import Snapshot
     from kgrec.explain import Explainer, Explanation
     from kgrec.recommend.linear import LinearScorer
-    from kgrec.store import GraphStore, QueryResult
+    from kgrec.store import QueryResult, SparqlStore
 
 
 def open_run(
@@ -165,7 +165,7 @@ class Run:
         """The report as it was made."""
         return self._directory.folder(self._road.report) / "report.html"
 
-    def store(self) -> GraphStore:
+    def store(self) -> SparqlStore:
         """The knowledge-graph store, read-only; ``with run.store() as store: …``."""
         from kgrec.pipeline.build import open_store
 
