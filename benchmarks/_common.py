@@ -27,7 +27,7 @@ def verdict(name: str, ratio: float, bar: float, at_least: bool = True) -> bool:
         at_least: the ratio must not be below the bar; else it must not be above it.
     """
     held = ratio >= bar if at_least else ratio <= bar
-    print(f"{name} ratio={ratio:.3g} bar={'>=' if at_least else '<='}{bar:g} {'ok' if held else 'short'}", flush=True)
+    print(f"{name} ratio={ratio:.3g} bar={bar:g} {'ok' if held else 'short'}", flush=True)
     return held
 
 

@@ -1,11 +1,10 @@
-"""RDF ingest and snapshot against the bare store.
+"""RDF ingest against the bare store and against rdflib.
 
 ``python -m benchmarks.rdf_ingest [FILE] [--generate N] [--runs R] [--data DIR]``
 
 1. End to end (parse, check, convert, store on disk) against ``pyoxigraph.Store.bulk_load`` of the same file, and
    against rdflib's parse into memory, on FILE (default: lastfm-dbpedia/kg.nt) or on N generated triples.
-2. Snapshot from that store against bare iteration over it.
-3. With 5 million generated triples or more only the ingest runs, and its peak memory is held against 4 GB.
+2. With 5 million generated triples or more only the ingest runs, and its peak memory is held against 4 GB.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -102,45 +101,6 @@ def compare_ingest(name: str, path: Path, parent: Path, runs: int) -> bool:
     return verdict(f"rdf_ingest/{name}/rdflib", median_of(seconds["rdflib"]) / kgrec, 2.5) and raw
 
 
-def compare_snapshot(name: str, path: Path, parent: Path, runs: int) -> bool:
-    import polars as pl
-
-    from kgrec.dataset.build import build_snapshot
-
-    folder = parent / "snapshot-store"
-    ingest(path, folder)
-    nothing = pl.DataFrame(
-        schema={
-            "user": pl.String,
-            "item": pl.String,
-            "user_iri": pl.String,
-            "item_iri": pl.String,
-            "value": pl.Float64,
-            "timestamp": pl.Int64,
-            "split": pl.String,
-        }
-    )
-    keys = pl.DataFrame(schema={"iri": pl.String, "key": pl.String})
-
-    def iterate() -> Iterator[ox.Quad]:
-        return iter(ox.Store.read_only(str(folder)))
-
-    def bare() -> None:
-        for _ in iterate():
-            pass
-
-    def snapshot() -> None:
-        with OxigraphStore(folder, base=BASE, read_only=True) as store:
-            build_snapshot(store.quads(), nothing, keys, recipe())
-
-    seconds = alternate(runs, snapshot=snapshot, bare=bare)
-    shutil.rmtree(folder)
-    for who, values in seconds.items():
-        print(f"{name}: {who} {median_of(values):.2f} s ({len(values)} runs)")
-    ratio = median_of(seconds["bare"]) / median_of(seconds["snapshot"])
-    return verdict(f"rdf_ingest/{name}/snapshot", ratio, 0.7)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", type=Path, help="N-Triples; default: lastfm-dbpedia/kg.nt")
@@ -161,8 +121,7 @@ def main() -> int:
             ingest(path, parent / "store")
             print(f"{name}: peak memory {peak_rss():.2f} GB ({before:.2f} GB before the ingest)")
             return 0 if verdict(f"rdf_ingest/{name}/peak_gb", peak_rss(), MEMORY_BAR, at_least=False) else 1
-        ingested = compare_ingest(name, path, parent, given.runs)
-        return 0 if compare_snapshot(name, path, parent, given.runs) and ingested else 1
+        return 0 if compare_ingest(name, path, parent, given.runs) else 1
 
 
 if __name__ == "__main__":
