@@ -372,7 +372,7 @@ class InputConfig(Section):
         neighbours: the projected KG vectors of the node's own KG neighbours, their ``sum`` or degree ``mean``.
         fusion: how the terms are joined.
         user_id: users carry a learned vector too (then a new user lacks it).
-        dropout: share of the input's numbers set to zero in a training step (the others grow to make up for it).
+        dropout: share of the items' input set to zero in a training step (the rest grows to make up for it).
     """
 
     id: bool = True
@@ -381,7 +381,7 @@ class InputConfig(Section):
     neighbours: Literal["off", "sum", "mean"] = "mean"
     fusion: Literal["sum", "mean", "concat", "gate"] = "sum"
     user_id: bool = False
-    dropout: float = Field(default=0.5, ge=0, lt=1)
+    dropout: float = Field(default=0.5, ge=0, le=0.95)
 
 
 class ModelConfig(Section):
@@ -425,7 +425,7 @@ class TrainingConfig(Section):
     patience: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
     weight_decay: float = Field(default=1.0, ge=0)
-    temperature: float = Field(default=0.5, gt=0)
+    temperature: float = Field(default=0.3, gt=0)
     user_balance: float = Field(default=1.0, ge=0, le=1)
     device: str = "auto"
     devices: int = Field(default=1, ge=1)

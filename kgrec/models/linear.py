@@ -58,7 +58,6 @@ class LinearPropagation(nn.Module):
         self.graph = StackedGraph(data, kinds, interacts)
         joined = {user_type, item_type}.union(*((kind[0], kind[2]) for kind in kinds))
         self.input = NodeInput(data, config.input, config.dim, user_type, item_type, joined, kg_edges, generator)
-        self.dropout = config.input.dropout
         start = torch.tensor([1.0 if kind == interacts else KG_WEIGHT for kind in kinds])
         self.log_weights = nn.Parameter(start.log().repeat(2))
         self.log_layers = nn.Parameter(torch.full((config.layers + 1,), -math.log(config.layers + 1)))
@@ -71,15 +70,11 @@ class LinearPropagation(nn.Module):
 
         Args:
             removed: interactions that are not in the graph this time, positions in their ``edge_index``, ``[r]``.
-            noise: seed of the input's dropout; None for no dropout.  A seed and not the global generator, so that all
-                processes that share a step drop the same numbers.
+            noise: seed of the items' input dropout; None for no dropout.
         """
         values = self.graph.values(self.log_weights.exp(), removed)
         a = self.log_layers.exp()
-        x = self.input()
-        if noise is not None and self.dropout:
-            generator = torch.Generator(x.device).manual_seed(noise)
-            x = x * torch.empty_like(x).bernoulli_(1 - self.dropout, generator=generator) / (1 - self.dropout)
+        x = self.input(noise)
         users, items = a[0] * x[self.users], a[0] * x[self.items]
         for weight in a[1:]:
             x = self.graph.matmul(values, x)

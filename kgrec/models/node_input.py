@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
@@ -24,7 +25,8 @@ class NodeInput(nn.Module):
     counting once.  Feature matrices are scaled by one constant each so that their rows' norms are 1 in the quadratic
     mean.  Users carry a learned vector only with ``config.user_id``, else their rows are zero; items carry one with
     ``config.id``, entities with ``config.entity_id``: most entities have one or two edges, and a vector each learns the
-    training data by heart.
+    training data by heart.  In training, a share of the items' input can be dropped (``config.dropout``, rounded to
+    1/256).
 
     Args:
         data: the graph; per node type, ``text`` and ``kg`` matrices where there are any.
@@ -54,7 +56,7 @@ class NodeInput(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim, self.item_type, self.dropout = dim, item_type, config.dropout
         self.fused = kinds - {user_type}
         self.sizes = {kind: int(data[kind].num_nodes) for kind in data.node_types}
         features = {}
@@ -85,10 +87,24 @@ class NodeInput(nn.Module):
             )
         self.fusion = fusion(config.fusion, terms, dim) if terms > 1 else None
 
-    def forward(self) -> Tensor:
-        """The input matrix, float32 ``[N, dim]``, types stacked in the graph's order."""
+    def forward(self, noise: int | None = None) -> Tensor:
+        """The input matrix, float32 ``[N, dim]``, types stacked in the graph's order.
+
+        Args:
+            noise: seed of the dropout; None for none.  A seed and not the global generator, so that all processes that
+                share a step drop the same numbers.
+        """
         ids = dict(zip(self.with_id, torch.split(self.ids, [self.sizes[kind] for kind in self.with_id]), strict=True))
-        return torch.cat([self._rows(kind, size, ids.get(kind)) for kind, size in self.sizes.items()])
+        rows = {kind: self._rows(kind, size, ids.get(kind)) for kind, size in self.sizes.items()}
+        if noise is not None and self.dropout:
+            rows[self.item_type] = self._drop(rows[self.item_type], noise)
+        return torch.cat(list(rows.values()))
+
+    def _drop(self, x: Tensor, noise: int) -> Tensor:
+        # Random bytes of numpy's are several times faster than a Bernoulli number an entry, and alike on every device.
+        threshold = round(256 * self.dropout)
+        drawn = np.random.Generator(np.random.Philox(noise)).integers(0, 256, size=tuple(x.shape), dtype=np.uint8)
+        return x.masked_fill(torch.from_numpy(drawn < threshold).to(x.device), 0) * (256 / (256 - threshold))
 
     def _rows(self, kind: str, size: int, ids: Tensor | None) -> Tensor:
         zeros = self.ids.new_zeros(size, self.dim)
