@@ -69,6 +69,12 @@ class UserError(KgrecError):
         self.remedy = remedy
         super().__init__(self.message())
 
+    def in_file(self, file: str | Path) -> None:
+        """Names the file where the error named none yet."""
+        if self.file is None:
+            self.file = str(file)
+            self.args = (self.message(),)
+
     def message(self) -> str:
         where = ""
         if self.file is not None:

@@ -34,6 +34,9 @@ PREFIXES: Mapping[str, str] = {
     "prov": "http://www.w3.org/ns/prov#",
 }
 
+_SCHEMES = frozenset({"about", "data", "did", "doi", "geo", "info", "mailto", "ni", "tag", "tel", "urn", "uuid"})
+"""Schemes of IRIs without ``//``."""
+
 _ABSOLUTE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|^`\\]*$")
 
 
@@ -48,7 +51,9 @@ def is_iri(text: str) -> bool:
 
 
 def expand(name: str, prefixes: Mapping[str, str]) -> str:
-    """``skos:prefLabel`` → its IRI; an absolute IRI with an unknown prefix stays as it is.
+    """``skos:prefLabel`` → its IRI; an absolute IRI stays as it is.
+
+    Without ``//`` after the colon only well-known schemes make an IRI (``urn:isbn:123``): ``sko:prefLabel`` is a typo.
 
     Raises:
         ValueError: neither a known prefix nor an absolute IRI.
@@ -57,9 +62,26 @@ def expand(name: str, prefixes: Mapping[str, str]) -> str:
     known = {**PREFIXES, **prefixes}
     if colon and not local.startswith("//") and prefix in known:
         return known[prefix] + local
-    if is_iri(name):
+    if is_iri(name) and (local.startswith("//") or prefix.lower() in _SCHEMES):
         return name
     raise ValueError(f"{name!r} is neither an IRI nor a name with a known prefix ({', '.join(sorted(known))})")
+
+
+def expand_template(template: str, field: str, prefixes: Mapping[str, str]) -> str:
+    """An IRI template such as ``dbr:{id}`` with its prefix spelled out; one that begins with its field stays.
+
+    Raises:
+        ValueError: it lacks the field, or is no IRI with it.
+    """
+    mark = "{" + field + "}"
+    if mark not in template:
+        raise ValueError(f"the IRI template {template!r} lacks its field {mark}")
+    if template.startswith(mark):
+        return template
+    head, rest = template.split(mark, 1)
+    # A letter in the field's place makes an IRI where the template is one.
+    whole = expand(head + "x" + rest.replace(mark, "x"), prefixes)
+    return whole[: len(whole) - len("x" + rest.replace(mark, "x"))] + mark + rest
 
 
 def fill(template: str, **values: str) -> str:

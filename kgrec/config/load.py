@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import typing
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from kgrec.config.names import check_names
 from kgrec.config.recipe import Recipe
 from kgrec.errors import RecipeError, nearest
 
@@ -46,10 +48,22 @@ def load_recipe(
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"not TOML: {error}", file=path) from error
+        raise _not_toml(error, path, text) from error
     recipe = parse_recipe(content, path)
     data_dir = Path(data) if data is not None else path.parent / recipe.data
     return recipe, Paths(path, data_dir, Path(run_dir or recipe.run_dir or f"runs/{recipe.name}"))
+
+
+def _not_toml(error: tomllib.TOMLDecodeError, path: Path, text: str) -> RecipeError:
+    """The parser says where only in its message: ``… (at line 2, column 5)``, ``… (at end of document)``."""
+    problem, _, where = str(error).rpartition(" (at ")
+    numbers = [int(number) for number in re.findall(r"\d+", where)]
+    line, column = numbers if len(numbers) == 2 else (len(text.splitlines()), None)
+    lines = text.splitlines()
+    value = lines[line - 1].strip() if 0 < line <= len(lines) else None
+    return RecipeError(
+        f"not TOML: {problem or error}", file=path, line=line, column=column, value=value, expected="TOML 1.0"
+    )
 
 
 def parse_recipe(content: dict[str, Any], path: str | Path = "recipe") -> Recipe:
@@ -59,7 +73,7 @@ def parse_recipe(content: dict[str, Any], path: str | Path = "recipe") -> Recipe
         RecipeError: see :func:`load_recipe`; only the first problem is told in full, the others are counted.
     """
     try:
-        return Recipe.model_validate(content)
+        recipe = Recipe.model_validate(content)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         first = problems[0]
@@ -79,6 +93,8 @@ def parse_recipe(content: dict[str, Any], path: str | Path = "recipe") -> Recipe
             more = f"{len(problems) - 1} more problem(s) after this one"
             remedy = f"{remedy}\n  {more}" if remedy else more
         raise RecipeError(problem, file=path, column=key, value=value, remedy=remedy) from error
+    check_names(recipe, path)
+    return recipe
 
 
 def _section_at(loc: tuple[int | str, ...]) -> type[BaseModel]:

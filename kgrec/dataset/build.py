@@ -109,7 +109,7 @@ def _nodes(
     )
     nodes = nodes.with_columns(_names(typing.names, nodes["type_code"].to_numpy()).alias("type"))
     bare = nodes["label"].is_null()
-    made = labels_of_iris(nodes["iri"].filter(bare), nodes["type"].filter(bare))
+    made = labels_of_iris(*(nodes[column].filter(bare) for column in ("iri", "type", "key")))
     return nodes.with_columns(nodes["label"].scatter(bare.arg_true(), made))
 
 

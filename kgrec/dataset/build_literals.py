@@ -70,9 +70,10 @@ def _language_rank(tag: str, languages: tuple[str, ...]) -> int:
     return len(languages)
 
 
-def labels_of_iris(iri: pl.Series, node_type: pl.Series) -> pl.Series:
+def labels_of_iris(iri: pl.Series, node_type: pl.Series, key: pl.Series) -> pl.Series:
     """Labels of nodes without a literal: the IRI's decoded local name, or type and short id where that says nothing.
 
+    Underscores stand for spaces (``Third_Eye_Blind``), but not in a table's ``key`` (``user_7``; null for none).
     The short id is the beginning of an opaque local name (of a blank node, a long hexadecimal hash, a UUID), or of the
     IRI's SHA-256 where there is no local name.
     """
@@ -82,6 +83,7 @@ def labels_of_iris(iri: pl.Series, node_type: pl.Series) -> pl.Series:
     special = name.str.contains("[:%]", literal=False) | (name == "")
     exact = pl.Series([iris.local_name(value).strip() for value in iri.filter(special)], dtype=pl.String)
     name = name.scatter(special.arg_true(), exact)
+    name = name.zip_with((name == key).fill_null(False), name.str.replace_all("_", " ", literal=True).str.strip_chars())
     dull = (name == "") | name.str.contains(_OPAQUE) | iri.str.starts_with(iris.BNODE)
     short = [
         f"{kind} {(local or hashlib.sha256(value.encode()).hexdigest())[:8]}"

@@ -55,11 +55,17 @@ def read_interactions(
     if "split" in frame.columns:
         refuse_pairs_in_two_parts(frame)
     frame = one_row_a_pair(frame, config.duplicates, counts).drop(LINE, FILE)
-    return frame if recipe.split.kind == "files" and config.file else keep_wanted(frame, config, counts)
+    where = data / config.file if config.file else None
+    return frame if recipe.split.kind == "files" and config.file else keep_wanted(frame, config, counts, where)
 
 
-def keep_wanted(frame: pl.DataFrame, config: InteractionsConfig, counts: Counter[str]) -> pl.DataFrame:
+def keep_wanted(
+    frame: pl.DataFrame, config: InteractionsConfig, counts: Counter[str], where: Path | None = None
+) -> pl.DataFrame:
     """Drops what is below the threshold and outside the k-core.
+
+    Args:
+        where: the file, for messages.
 
     Raises:
         DataError: nothing is left.
@@ -71,7 +77,11 @@ def keep_wanted(frame: pl.DataFrame, config: InteractionsConfig, counts: Counter
     kept = k_core(frame, config.k_core)
     counts["outside the k-core"] += frame.height - kept.height
     if kept.is_empty():
-        raise DataError("no interaction is left after the threshold and the k-core", file=config.file or None)
+        raise DataError(
+            "no interaction is left after the threshold and the k-core",
+            file=where,
+            remedy="lower interactions.threshold or interactions.k_core in the recipe",
+        )
     return kept
 
 

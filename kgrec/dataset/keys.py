@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from kgrec.config import Recipe
-from kgrec.config.iris import PREFIXES, clean_key, fill
+from kgrec.config import Recipe, iris
+from kgrec.config.iris import clean_key, fill
 from kgrec.errors import RecipeError
 
 
@@ -22,26 +22,25 @@ def clean_keys(column: pl.Series) -> pl.Series:
 
 def iris_of(keys: pl.Series, template: str, field: str = "id") -> pl.Series:
     """The IRI of each key; null where the template and the key make no IRI."""
-    iris: dict[str, str | None] = {}
+    filled: dict[str, str | None] = {}
     for key in keys.drop_nulls().unique().to_list():
         try:
-            iris[key] = fill(template, **{field: key})
+            filled[key] = fill(template, **{field: key})
         except ValueError:
-            iris[key] = None
-    return keys.replace_strict(iris, return_dtype=pl.String, default=None)
+            filled[key] = None
+    return keys.replace_strict(filled, return_dtype=pl.String, default=None)
 
 
 def expand_template(template: str, field: str, prefixes: Mapping[str, str], where: str) -> str:
     """An IRI template with its prefix spelled out.
 
     Raises:
-        RecipeError: the template does not hold ``{field}``.
+        RecipeError: the template does not hold ``{field}``, or makes no IRI.
     """
-    if "{" + field + "}" not in template:
-        raise RecipeError("the IRI template lacks its field", column=where, value=template, expected="{" + field + "}")
-    prefix, colon, local = template.partition(":")
-    known = {**PREFIXES, **prefixes}
-    return known[prefix] + local if colon and prefix in known and not local.startswith("//") else template
+    try:
+        return iris.expand_template(template, field, prefixes)
+    except ValueError as error:
+        raise RecipeError(str(error), column=where) from error
 
 
 def type_template(recipe: Recipe, node_type: str) -> str:

@@ -140,7 +140,7 @@ def _utf8(records: Records, path: Path, rejects: RejectSink) -> Records:
                 "the text is not UTF-8",
                 file=path,
                 line=int(records.lines[index]) + record.count(b"\n", 0, error.start),
-                value=record[max(error.start - 20, 0) : error.end + 20],
+                value=record[max(error.start - 20, 0) : error.end + 20].decode("utf-8", "backslashreplace"),
                 expected="UTF-8",
             )
     return records.select(sound)

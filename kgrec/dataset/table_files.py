@@ -95,6 +95,10 @@ def missing(path: Path, error: OSError) -> DataError:
     if not isinstance(error, FileNotFoundError):
         return DataError(f"the file cannot be read: {error.strerror}", file=path)
     folder = path.parent
-    close = nearest(path.name, sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else []
-    remedy = f"nearest here: {', '.join(close)}" if close else "files are looked for below --data DIR"
-    return DataError("the file does not exist", file=path, remedy=remedy)
+    where = "check the path in the recipe, or say with --data DIR where the files are"
+    if not folder.is_dir():
+        return DataError("the file does not exist, nor does its folder", file=path, remedy=where)
+    close = nearest(path.name, sorted(entry.name for entry in folder.iterdir()))
+    return DataError(
+        "the file does not exist", file=path, remedy=f"nearest here: {', '.join(close)}" if close else where
+    )

@@ -120,5 +120,7 @@ def _syntax_error(file: RdfFile, error: SyntaxError) -> DataError:
         column=fault.column,
         value=value,
         expected=fault.expected,
-        remedy="give the source a `base`" if fault.relative else None,
+        remedy="give the source a `base`"
+        if fault.relative
+        else "mend the file: this syntax is read whole or not at all",
     )

@@ -100,7 +100,8 @@ def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> 
         if name != "interactions":
             progress.say(f"{name}: " + ", ".join(f"{number:,} {what}" for what, number in counted.items() if number))
     if len(rejects):
-        progress.say(f"{len(rejects):,} bad rows were put aside (rejects.parquet says why)")
+        bad = "bad row was" if len(rejects) == 1 else "bad rows were"
+        progress.say(f"{len(rejects):,} {bad} put aside; store/rejects.parquet in the run directory says why")
     frame.write_parquet(folder / "interactions.parquet")
     keys.frame().write_parquet(folder / "keys.parquet")
     rejects.frame().write_parquet(folder / "rejects.parquet")

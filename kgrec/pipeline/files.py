@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from kgrec.errors import DataError
+from kgrec.dataset.table_files import missing
 
 PACKAGE = Path(__file__).resolve().parent.parent
 ROOTS = {"kgrec": PACKAGE, "graph_builders": PACKAGE.parent / "graph_builders"}
@@ -43,15 +43,15 @@ class FileHashes:
         with suppress(OSError, ValueError):
             self.known = json.loads(memory.read_text())
 
-    def of(self, files: Iterable[Path]) -> dict[str, str]:
-        """Path as given → content hash.
+    def of(self, files: Mapping[str, Path]) -> dict[str, str]:
+        """Name → content hash.
 
         Raises:
             DataError: a file is missing or cannot be read.
         """
         found = {}
         changed = False
-        for path in files:
+        for given, path in files.items():
             try:
                 stat = path.stat()
                 stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
@@ -63,12 +63,8 @@ class FileHashes:
                     self.known[name] = entry = [*stamp, value]
                     changed = True
             except OSError as error:
-                raise DataError(
-                    f"cannot read this file: {error.strerror}",
-                    file=path,
-                    remedy="check the path in the recipe, or say where the data are with --data DIR",
-                ) from error
-            found[str(path)] = str(entry[3])
+                raise missing(path, error) from error
+            found[given] = str(entry[3])
         if changed and self.memory.parent.is_dir():
             # A lost memory costs a re-read, nothing else: a full disk is no error here.
             with suppress(OSError):

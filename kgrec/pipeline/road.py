@@ -6,7 +6,6 @@ no framework.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ class Road:
 
         settings = {**self._settings(*SOURCES), "graph": {"literal_cap": self.recipe.graph.literal_cap}}
         code = ("kgrec.config.iris", "kgrec.ingest", "kgrec.store", "kgrec.dataset", "kgrec.pipeline.build")
-        files = tuple(input_files(self.recipe, self.paths.data))
+        files = input_files(self.recipe, self.paths.data)
         return Stage("store", "build", settings, code, make, files)
 
     @cached_property
@@ -179,13 +178,12 @@ class Road:
         return (*self.building, *self.training, self.test, self.report)
 
 
-def input_files(recipe: Recipe, data: Path) -> Iterator[Path]:
-    """Every file that the recipe names."""
+def input_files(recipe: Recipe, data: Path) -> dict[str, Path]:
+    """Every file that the recipe names, by that name."""
     names = [recipe.interactions.file, *recipe.split.files.values(), *recipe.split.item_files.values()]
     for table in recipe.table:
         names += [table.file, table.join.file if table.join else ""]
     names += [source.file for source in recipe.rdf]
     for graph in recipe.recbole:
         names += [graph.kg, graph.link or ""]
-    for name in sorted({name for name in names if name}):
-        yield data / name
+    return {name: data / name for name in sorted({name for name in names if name})}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kgrec.config import Paths, Recipe, load_recipe
-from kgrec.errors import UserError
+from kgrec.errors import RecipeError, UserError
 from kgrec.pipeline.road import Road
 from kgrec.pipeline.stage import RunDirectory, Stage
 from kgrec.progress import SILENT, Progress
@@ -113,9 +113,13 @@ class Run:
         # What is in memory belongs to what was there before.
         for name in ("snapshot", "scorer", "explainer"):
             self.__dict__.pop(name, None)
-        with self._directory.locked(f"kgrec {doing}"):
-            for stage in stages:
-                self._directory.make(stage, progress)
+        try:
+            with self._directory.locked(f"kgrec {doing}"):
+                for stage in stages:
+                    self._directory.make(stage, progress)
+        except RecipeError as error:
+            error.in_file(self.paths.recipe)
+            raise
 
     def _table(self, split: str) -> Stage:
         return self._road.test if split == "test" else self._road.valid

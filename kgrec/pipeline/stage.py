@@ -35,7 +35,7 @@ class Stage:
         name: folder below the run directory.
         command: the kgrec command that makes it, for messages.
         settings: what the recipe says to it, as JSON.
-        files: input files.
+        files: input files, by the name that the recipe gives them: the same data in another folder are the same.
         upstream: stages it reads.
         code: modules whose source is part of what it is.
         make: ``make(folder, work, progress)`` writes the result into the empty ``folder``; ``work`` survives a kill,
@@ -47,7 +47,7 @@ class Stage:
     settings: Mapping[str, Any]
     code: tuple[str, ...]
     make: Callable[[Path, Path, Progress], None] = field(repr=False, compare=False)
-    files: tuple[Path, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
     upstream: tuple[Stage, ...] = ()
 
 

@@ -81,7 +81,7 @@ def test_unreadable_recipes(tmp_path: Path) -> None:
         load_recipe(tmp_path / "absent.toml")
     bad = tmp_path / "bad.toml"
     bad.write_text("name = \n")
-    with pytest.raises(RecipeError, match=r"not TOML.*line 1"):
+    with pytest.raises(RecipeError, match=r"bad\.toml:1 \[8\]: not TOML.*'name ='"):
         load_recipe(bad)
     bad.write_bytes(b'name = "\xff"\n')
     with pytest.raises(RecipeError, match="not UTF-8"):

@@ -218,8 +218,8 @@ class TestLabels:
         )
         assert sorted(filter(None, column(build(graph, []), "label").values())) == [
             "0141439513",
-            "Köln_(Stadt)",
-            "Star_Trek:_Picard",
+            "Köln (Stadt)",
+            "Star Trek: Picard",
             "T 01234567",
             "T b7",
             "blank",

@@ -117,7 +117,7 @@ def test_threshold(tmp_path: Path) -> None:
     frame, _ = read(tmp_path, "u,i,v\n1,a,4\n1,b,3.5\n2,a,5\n", counts=counts, value="v", threshold=4)
     assert pairs(frame) == [("1", "a", 4.0), ("2", "a", 5.0)]
     assert counts["below the threshold"] == 1
-    with pytest.raises(UserError, match="no interaction is left"):
+    with pytest.raises(UserError, match=r"(?s)/.*: no interaction is left.*lower interactions.threshold"):
         read(tmp_path, "u,i,v\n1,a,4\n", value="v", threshold=5)
 
 

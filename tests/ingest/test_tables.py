@@ -40,7 +40,7 @@ class Reading:
         file = table.setdefault("file", "t.csv")
         (folder / file).write_text(content)
         self.rejects, self.keys, self.counts = Rejects(limit), KeyIndex(), Counter[str]()
-        more = {key: table.pop(key) for key in ("interactions", "graph") if key in table}
+        more = {key: table.pop(key) for key in ("interactions", "graph", "rdf") if key in table}
         recipe = recipe_with(table, **more)
         matcher = LiteralMatcher(concepts, recipe)
         self.quads = list(
@@ -171,14 +171,14 @@ def test_values_meet_rdf_nodes_by_a_literal(tmp_path: Path) -> None:
 )
 def test_match_rules(tmp_path: Path, value: str, match: dict[str, str], node: str) -> None:
     attribute = {"column": "g", "match": {"predicate": "skos:prefLabel", **match}}
-    read = Reading(tmp_path, f"id,g\n1,{value}\n", attributes=[attribute])
+    read = Reading(tmp_path, f"id,g\n1,{value}\n", attributes=[attribute], rdf=[{"file": "genres.ttl"}])
     assert ("Movie/1", "g", f"http://x.org/{node}") in read.triples()
 
 
 @pytest.mark.parametrize("match", [{"predicate": "rdfs:label"}, {"predicate": "skos:prefLabel", "source": "other"}])
 def test_a_rule_that_nothing_can_meet(tmp_path: Path, match: dict[str, str]) -> None:
     with pytest.raises(RecipeError, match="no node carries"):
-        Reading(tmp_path, "id,g\n1,a\n", attributes=[{"column": "g", "match": match}])
+        Reading(tmp_path, "id,g\n1,a\n", attributes=[{"column": "g", "match": match}], rdf=[{"file": "other.ttl"}])
 
 
 # --- what the split holds out

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 import kgrec
-from kgrec.errors import DataError, StaleError
+from kgrec.errors import DataError, RecipeError, StaleError
 
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
@@ -138,3 +138,23 @@ def test_a_run_directory_of_another_version_is_refused(small_run: Run, tmp_path:
     run = kgrec.open_run(small_run.paths.recipe, run_dir=copy)
     with pytest.raises(StaleError, match=r"'model' is older than this version of kgrec\n.*kgrec train"):
         run.recommend("7")
+
+
+def test_the_same_files_from_another_folder_are_the_same(
+    make_slice: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_slice(tmp_path, users=5)
+    monkeypatch.chdir(tmp_path)
+    kgrec.open_run("recipe.toml", run_dir="run").build()
+    monkeypatch.chdir("/")
+    stages = kgrec.open_run(recipe, data=tmp_path / "data", run_dir=tmp_path / "run").info()["stages"]
+    assert {stage["state"] for stage in stages if stage["stage"] in ("store", "snapshot")} == {"current"}
+
+
+def test_what_a_stage_finds_wrong_in_the_recipe_names_the_recipe(
+    make_slice: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe = make_slice(tmp_path, users=5)
+    recipe.write_text(recipe.read_text().replace('language = "en"', 'language = "tlh"'))
+    with pytest.raises(RecipeError, match=r"recipe\.toml \[match.predicate\]: no node carries"):
+        kgrec.open_run(recipe, run_dir=tmp_path / "run").build()

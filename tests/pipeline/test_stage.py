@@ -38,7 +38,7 @@ def stage(
         log.made.append(name)
         (folder / "out.txt").write_text(content)
 
-    return Stage(name, "build", settings or {}, code, make, files, upstream)
+    return Stage(name, "build", settings or {}, code, make, {file.name: file for file in files}, upstream)
 
 
 def make(path: Path, *stages: Stage) -> list[bool]:
@@ -108,7 +108,7 @@ def test_missing_and_foreign_stages_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_input_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent.csv: cannot read this file"):
+    with pytest.raises(DataError, match=r"absent.csv: the file does not exist"):
         make(tmp_path / "run", stage(Log(), files=(tmp_path / "absent.csv",)))
 
 
