@@ -7,7 +7,7 @@ expected and what to do about it; the command line prints exactly that and never
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -102,15 +102,24 @@ class DataError(UserError):
 
 
 class UnknownIdError(UserError):
-    """An id that was asked for does not exist; the message names the nearest ones."""
+    """An id that was asked for does not exist; the message names the nearest ones.
 
-    def __init__(self, kind: str, wanted: str, known: Iterable[str]) -> None:
+    Args:
+        kind: of what.
+        wanted: the id.
+        known: all ids.
+        named: id → label of what bears the wanted text in its label.
+    """
+
+    def __init__(self, kind: str, wanted: str, known: Iterable[str], named: Mapping[str, str] | None = None) -> None:
+        known = list(known)
         close = nearest(wanted, known)
-        super().__init__(
-            f"no {kind} with this id",
-            value=wanted,
-            remedy=f"nearest: {', '.join(close)}" if close else None,
-        )
+        hints = [f"nearest: {', '.join(close)}"] if close else []
+        if named:
+            hints.append("by name: " + ", ".join(f"{key} ({label})" for key, label in named.items()))
+        if not hints and known:
+            hints.append(f"ids are such as {', '.join(known[:3])}")
+        super().__init__(f"no {kind} with this id", value=wanted, remedy="\n  ".join(hints) or None)
 
 
 class QueryError(UserError):

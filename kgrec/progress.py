@@ -60,7 +60,7 @@ class _PlainTask:
         self.done = 0.0
         self.start = time.monotonic()
         self.next = self.start + self.FIRST
-        self.spoke = False
+        self.spoken: float | None = None
 
     def advance(self, amount: float = 1) -> None:
         self.done += amount
@@ -73,20 +73,24 @@ class _PlainTask:
         self.description = description
 
     def _line(self, now: float) -> None:
-        self.spoke = True
+        self.spoken = self.done
         elapsed = max(now - self.start, 1e-9)
         rate = self.done / elapsed
         text = f"{self.description}: {self.done:,.0f}"
         if self.total:
             text += f"/{self.total:,.0f} ({self.done / self.total:.0%})"
-        text += f" {self.unit}".rstrip() + f", {rate:,.0f}/s"
+        text += f" {self.unit}".rstrip() + f", {_rate(rate)}/s"
         if self.total and rate > 0 and self.done < self.total:
             text += f", {(self.total - self.done) / rate:.0f} s left"
         print(text, file=sys.stderr, flush=True)
 
     def finish(self) -> None:
-        if self.spoke:
+        if self.spoken not in (None, self.done):
             self._line(time.monotonic())
+
+
+def _rate(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 class PlainProgress:
@@ -130,7 +134,7 @@ class RichProgress:
                 def advance(self, amount: float = 1) -> None:
                     bars.advance(key, amount)
                     speed = bars.tasks[0].speed
-                    bars.update(key, rate=f"{speed:,.0f} {unit}/s" if speed else "")
+                    bars.update(key, rate=f"{_rate(speed)} {unit}/s" if speed else "")
 
                 def describe(self, description: str) -> None:
                     bars.update(key, description=description)

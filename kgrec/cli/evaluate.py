@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from shutil import get_terminal_size
 from typing import Annotated, Any
 
 import typer
 
 from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json, print_table, say
+
+CELL = len("-.0123 [-.0123, -.0123]")
+"""Columns of a terminal that a value with its interval takes, at most."""
 
 
 class Part(StrEnum):
@@ -55,14 +59,18 @@ def print_evaluation(result: dict[str, Any]) -> None:
 
 
 def _print_block(title: str, names: list[str], rows: dict[str, dict[str, list[float]]]) -> None:
-    say()
-    cells = []
-    for label, metrics in rows.items():
-        cells.append([label])
-        for name in names:
-            value, low, high = (_short(number) for number in metrics[name])
-            cells[-1].append(f"{value} [{low}, {high}]")
-    print_table([title, *names], cells)
+    """The metrics beside each other, in as many tables as the terminal's width asks for."""
+    label_width = max(map(len, (title, *rows)))
+    fit = max((get_terminal_size((120, 24)).columns - label_width) // (CELL + 2), 1)
+    for start in range(0, len(names), fit):
+        part = names[start : start + fit]
+        say()
+        print_table([title, *part], [[label, *(_cell(row[name]) for name in part)] for label, row in rows.items()])
+
+
+def _cell(interval: list[float]) -> str:
+    value, low, high = (_short(number) for number in interval)
+    return f"{value} [{low}, {high}]"
 
 
 def _short(value: float) -> str:

@@ -9,6 +9,9 @@ import typer
 
 from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json
 
+WHOLE = 100_000
+"""Columns that no line fills."""
+
 
 def explain(
     recipe: Recipe,
@@ -28,4 +31,7 @@ def explain(
 
     from kgrec.explain.tree import render
 
-    Console(file=sys.stdout, highlight=False, soft_wrap=True).print(render(explanation))
+    # A terminal wraps; a pipe gets whole lines.
+    width = None if sys.stdout.isatty() else WHOLE
+    tree = Console(file=sys.stdout, highlight=False, width=width)
+    tree.print(render(explanation), crop=False)

@@ -33,12 +33,14 @@ def recommend(
     json: Json = False,
 ) -> None:
     """Top-k with labels."""
+    from kgrec.progress import terminal_progress
+
     run = open_run(recipe, data, run_dir)
     if all_users:
         if out is None or user is not None or explain:
             raise UserError("--all writes every user's list: it takes --out FILE, and neither --user nor --explain")
-        from kgrec.progress import terminal_progress
-
+        if out.suffix.lower() != ".parquet":
+            raise UserError("the lists are written as Parquet", file=out, expected="a file name that ends in .parquet")
         written = run.recommend_all(
             out,
             k=k,
@@ -54,7 +56,14 @@ def recommend(
         return
     if user is None:
         raise UserError("for whom?", remedy="--user ID, or --all --out F.parquet")
-    frame = run.recommend(user, k=k, candidates=candidates, include_seen=include_seen, node_type=node_type)
+    frame = run.recommend(
+        user,
+        k=k,
+        candidates=candidates,
+        include_seen=include_seen,
+        node_type=node_type,
+        progress=terminal_progress(),
+    )
     items = frame.select("rank", "item", "label", "score").to_dicts()
     reasons = {}
     if explain:
@@ -63,7 +72,8 @@ def recommend(
         for row in items:
             if explain:
                 row["paths"] = reasons[row["item"]].to_dict()["paths"]
-        print_json({"user": user, "items": items})
+        key = run.snapshot.of_type(run.snapshot.user_type)["key"][run.snapshot.user_id(user)]
+        print_json({"user": key, "items": items})
         return
     rows = [[row["rank"], row["item"], row["label"], f"{row['score']:.4f}"] for row in items]
     if not explain:

@@ -28,6 +28,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from graph_builders import EdgeTable, GraphTables, NodeTable
+from kgrec.config.iris import clean_key
 from kgrec.errors import StaleError, UnknownIdError
 
 FORMAT = 1
@@ -196,10 +197,14 @@ class Snapshot:
             UnknownIdError: there is none; names the nearest keys.
         """
         nodes = self.of_type(node_type)
+        wanted = clean_key(wanted)
         hit = nodes.filter((pl.col("key") == wanted) | (pl.col("iri") == wanted))
         if hit.is_empty():
             kind = {self.user_type: "user", self.item_type: "item"}.get(node_type, node_type)
-            raise UnknownIdError(kind, wanted, nodes.select(pl.coalesce("key", "iri")).to_series().to_list())
+            ids = nodes.select(pl.coalesce("key", "iri"), "label")
+            folded = pl.col("label").str.to_lowercase()
+            named = ids.filter(folded.str.contains(wanted.strip().lower(), literal=True)).sort(folded.str.len_chars())
+            raise UnknownIdError(kind, wanted, ids["key"].to_list(), dict(named.head(3).iter_rows()))
         return int(hit["id"][0])
 
     def user_id(self, wanted: str) -> int:

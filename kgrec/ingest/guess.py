@@ -123,7 +123,7 @@ def guess_attribute(column: str, values: Sequence[str]) -> Attribute | None:
     if _share_matching(values, r"^(1[5-9]|20)\d\d(-\d\d.*)?$") == 1:
         pattern = None if _numeric(values) else r"^(\d{4})"
         return Attribute(column=column, relation="decade", type="Decade", pattern=pattern, bucket=10, skip=skip)
-    if any(value.startswith(("http://", "https://")) for value in values[:20]) or _numeric(values):
+    if any(value.startswith(("http://", "https://", "{", "[")) for value in values[:20]) or _numeric(values):
         return None
     for separator, least in (("|", 0.02), (";", 0.1), (",", 0.3)):
         parts = [part.strip() for value in values for part in value.split(separator)]

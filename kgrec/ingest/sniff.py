@@ -30,6 +30,8 @@ from kgrec.ingest.tables import read_table
 
 RECIPE = "recipe.toml"
 _MANY = 10**9
+_CODE = r"^column_|asin|sku|isbn|ean$|gtin|code|number|uri|url|node|^[iuv]$"
+"""Names of columns that say how a thing is numbered, not what it is."""
 
 
 def write_recipe(folder: Path, interactions: Path, items: Path | None = None, rdf: Path | None = None) -> Path:
@@ -147,7 +149,7 @@ def _types(guess: InteractionGuess) -> tuple[str, str]:
     for column, default in ((guess.user, "User"), (guess.item, "Item")):
         stem = re.sub(r"(_?id|_?iri|_?key)$", "", column, flags=re.IGNORECASE)
         words = "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", stem))
-        plain = re.match(r"[A-Z][A-Za-z]*$", words) and not column.startswith("column_")
+        plain = re.match(r"[A-Z][A-Za-z]*$", words) and not re.search(_CODE, column, flags=re.IGNORECASE)
         names.append(words if plain else default)
     return (names[0], names[1]) if names[0] != names[1] else ("User", "Item")
 

@@ -41,7 +41,10 @@ class RdfGlance:
         return (quad for quad in self.statements if predicate is None or quad.predicate.value == predicate)
 
     def item_template(self, ids: frozenset[str], least: float = 0.05) -> str | None:
-        """The IRI prefix under which most ids occur, as a template; None where fewer than ``least`` of them do."""
+        """The IRI prefix under which most ids occur, as a template; None where fewer than ``least`` of them do.
+
+        A prefix that ends within a local name (``…/product-{id}``) has to hold half of them: any numbers stand there.
+        """
         by_tail = {quote(key, safe=""): key for key in ids}
         nodes = {
             term.value
@@ -51,13 +54,16 @@ class RdfGlance:
         }
         prefixes: Counter[str] = Counter()
         for iri in nodes:
-            cut = max(iri.rfind("/"), iri.rfind("#"), iri.rfind(":")) + 1
-            if iri[cut:] in by_tail:
-                prefixes[iri[:cut]] += 1
-        if not prefixes:
-            return None
-        prefix, hits = max(prefixes.items(), key=lambda entry: (entry[1], entry[0]))
-        return prefix + "{id}" if hits >= max(1, least * len(ids)) else None
+            cut = max(iri.rfind(mark) for mark in "/#:") + 1
+            for place in {cut, *(iri.rfind(mark, cut) + 1 or cut for mark in "-_")}:
+                if iri[place:] in by_tail:
+                    prefixes[iri[:place]] += 1
+        enough = {
+            prefix: hits
+            for prefix, hits in prefixes.items()
+            if hits >= max(1, (0.5 if prefix.endswith(("-", "_")) else least) * len(ids))
+        }
+        return max(enough, key=lambda prefix: (enough[prefix], prefix)) + "{id}" if enough else None
 
     def match(self, attribute: Attribute, cells: Sequence[str], least: float = 0.5) -> dict[str, object] | None:
         """The rule by which the attribute's values are names of nodes here; None where fewer than ``least`` are."""

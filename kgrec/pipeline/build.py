@@ -110,7 +110,7 @@ def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> 
 
 def open_store(recipe: Recipe, folder: Path) -> SparqlStore:
     """The store of a store stage, read-only."""
-    return OxigraphStore(folder / GRAPH, base=recipe.base, read_only=True)
+    return OxigraphStore(folder / GRAPH, base=recipe.base, read_only=True, prefixes=recipe.prefixes)
 
 
 def make_snapshot(recipe: Recipe, store_folder: Path, folder: Path, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kgrec.config import Recipe
 from kgrec.errors import UnknownIdError
+from kgrec.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 
 
 def candidates_of(
-    snapshot: Snapshot, recipe: Recipe, wanted: Path | Iterable[str] | None = None, node_type: str | None = None
+    snapshot: Snapshot,
+    recipe: Recipe,
+    wanted: Path | Iterable[str] | None = None,
+    node_type: str | None = None,
+    progress: Progress = SILENT,
 ) -> NDArray[np.bool_] | None:
     """Bool mask over the ranked type, or None where every node is a candidate.
 
     Args:
         wanted: a file with one id a line, or ids; by default what the recipe evaluates.
         node_type: the ranked type; items by default.
+        progress: is told which ids of a file are unknown.
 
     Raises:
         UnknownIdError: an id that was given as such does not exist.
@@ -32,7 +38,7 @@ def candidates_of(
     from kgrec.recommend import candidate_mask, read_candidates
 
     if isinstance(wanted, Path):
-        return read_candidates(wanted, snapshot, node_type)
+        return read_candidates(wanted, snapshot, node_type, progress)
     if wanted is not None:
         mask, unknown = candidate_mask(snapshot, wanted, node_type)
         if unknown:

@@ -221,6 +221,7 @@ class Run:
         candidates: Path | Iterable[str] | None = None,
         include_seen: bool = False,
         node_type: str | None = None,
+        progress: Progress = SILENT,
     ) -> pl.DataFrame:
         """The top ``k`` of a user: columns rank, item, label, score.
 
@@ -230,6 +231,7 @@ class Run:
             candidates: only these items: ids, or a file with one id a line.
             include_seen: items of the user's training and validation part too.
             node_type: nodes of this type instead of items.
+            progress: is told which ids of a file are unknown.
 
         Raises:
             UnknownIdError: no such user or candidate; the nearest are named.
@@ -241,7 +243,7 @@ class Run:
             self.snapshot,
             [user],
             k,
-            candidates=self._candidates(candidates, node_type),
+            candidates=self._candidates(candidates, node_type, progress),
             include_seen=include_seen,
             node_type=node_type,
         ).drop("user")
@@ -264,16 +266,18 @@ class Run:
             self.snapshot,
             Path(out),
             k,
-            candidates=self._candidates(candidates, node_type),
+            candidates=self._candidates(candidates, node_type, progress),
             include_seen=include_seen,
             node_type=node_type,
             progress=progress,
         )
 
-    def _candidates(self, candidates: Path | Iterable[str] | None, node_type: str | None) -> NDArray[np.bool_] | None:
+    def _candidates(
+        self, candidates: Path | Iterable[str] | None, node_type: str | None, progress: Progress
+    ) -> NDArray[np.bool_] | None:
         from kgrec.pipeline.candidates import candidates_of
 
-        return candidates_of(self.snapshot, self.recipe, candidates, node_type)
+        return candidates_of(self.snapshot, self.recipe, candidates, node_type, progress)
 
     def explain(self, user: str, item: str, k: int | None = None) -> Explanation:
         """The paths that carry a recommendation.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from kgrec.errors import BusyError, KgrecError, StaleError, StorageError
+from kgrec.errors import BusyError, KgrecError, QueryError, StaleError, StorageError
 
 REBUILD = "run `kgrec build`"
 
@@ -34,6 +36,34 @@ def writing_fault(error: Exception, path: Path) -> StorageError:
     if "No space left" in text:
         return StorageError(f"cannot write the store {path}: the disk is full")
     return StorageError(f"cannot write the store {path}: {text}")
+
+
+def malformed_query(sparql: str, message: str, prefixes: Iterable[str]) -> QueryError:
+    """Where the parser stopped in a query; its list of everything that could stand there instead says nothing."""
+    found = re.match(r"error at (\d+):(\d+): expected (?:one of )?(.*)", message, re.DOTALL)
+    if found is None:
+        return QueryError(f"not SPARQL 1.1: {message}", remedy="see the SPARQL 1.1 Query Language")
+    line, column, expected = int(found.group(1)), int(found.group(2)), found.group(3)
+    lines = sparql.splitlines()
+    text = lines[line - 1] if line <= len(lines) else ""
+    if "Prefix not found" in expected:
+        known = ", ".join(sorted(prefixes))
+        # The parser stands after the name.
+        name = re.search(r"[^\s{}()<>.,;]*:\S*$", text[: column - 1])
+        return QueryError(
+            "the prefix is not known",
+            line=line,
+            column=column if name is None else name.start() + 1,
+            value=name and name.group(),
+            remedy=f"known: {known}; or write PREFIX name: <IRI>",
+        )
+    return QueryError(
+        "not SPARQL 1.1",
+        line=line,
+        column=column,
+        value=text[column - 1 :] or "the end of the query",
+        remedy="see the SPARQL 1.1 Query Language",
+    )
 
 
 def lock_holder(lock: Path) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +12,7 @@ from pyoxigraph import NamedNode, Quad
 
 from kgrec.config.iris import PREFIXES, source_graph
 from kgrec.errors import QueryError, StaleError, StorageError
-from kgrec.store.faults import REBUILD, opening_fault, writing_fault
+from kgrec.store.faults import REBUILD, malformed_query, opening_fault, writing_fault
 from kgrec.store.guard import check_query
 from kgrec.store.literals import canonical
 from kgrec.store.result import QueryResult, Term
@@ -43,8 +43,16 @@ class OxigraphStore:
         StorageError: the folder cannot be made or read.
     """
 
-    def __init__(self, path: str | Path, *, base: str = "urn:kgrec:", read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        base: str = "urn:kgrec:",
+        read_only: bool = False,
+        prefixes: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = Path(path)
+        self.prefixes = {**PREFIXES, **(prefixes or {})}
         self.base = base
         self.read_only = read_only
         self._opened: ox.Store | None = None
@@ -159,7 +167,10 @@ class OxigraphStore:
     # --- SPARQL
 
     def query(self, sparql: str) -> QueryResult:
-        """See :meth:`kgrec.store.SparqlStore.query`; the prefixes of :data:`kgrec.config.iris.PREFIXES` are known."""
+        """See :meth:`kgrec.store.SparqlStore.query`.
+
+        The prefixes of :data:`kgrec.config.iris.PREFIXES` and the store's own are known.
+        """
         if check_query(sparql):
             return self._run(sparql)
         return self._run(sparql, default=self._parts(), named=self._graphs(self._sources_prefix))
@@ -170,13 +181,13 @@ class OxigraphStore:
         try:
             answer = self._store.query(
                 sparql,
-                prefixes=dict(PREFIXES),
+                prefixes=self.prefixes,
                 default_graph=default,  # type: ignore[arg-type]
                 named_graphs=named,  # type: ignore[arg-type]
             )
             return _result(answer)
         except SyntaxError as error:
-            raise QueryError(f"not SPARQL 1.1: {error.msg}", remedy="see the SPARQL 1.1 Query Language") from error
+            raise malformed_query(sparql, str(error.msg), self.prefixes) from error
         except (OSError, RuntimeError, ValueError) as error:
             raise QueryError(f"the query failed: {error}") from error
 

@@ -73,7 +73,7 @@ def test_recommend(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
     keys = small_run.snapshot.of_type("Movie")["key"]
     assert not {row["item"] for row in items} & {keys[item] for item in seen["item"]}
     by_iri = json.loads(kgrec("recommend", *places, "--user", "urn:kgrec:User/7", "-k", 4, "--json").out)
-    assert by_iri["items"] == items
+    assert by_iri == document
     table = kgrec("recommend", *places, "--user", "7", "-k", 4).out
     assert items[0]["label"] in table
     explained = kgrec("recommend", *places, "--user", "7", "-k", 2, "--explain").out
@@ -85,6 +85,23 @@ def test_recommend_among_candidates(kgrec: Kgrec, places: list[str], tmp_path: P
     file.write_text("1\n2\n3\n")
     answer = kgrec("recommend", *places, "--user", "7", "--candidates", file, "--include-seen", "--json")
     assert {row["item"] for row in json.loads(answer.out)["items"]} == {"1", "2", "3"}
+
+
+def test_unknown_candidates_are_said(kgrec: Kgrec, places: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "candidates.txt"
+    file.write_text("1\n2\nno-film\n")
+    answer = kgrec("recommend", *places, "--user", "7", "--candidates", file, "--include-seen", "--json")
+    assert "1 of 3 ids are unknown: no-film" in answer.err
+    assert len(json.loads(answer.out)["items"]) == 2
+
+
+def test_the_table_of_metrics_fits_the_terminal(
+    kgrec: Kgrec, places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    lines = kgrec("evaluate", *places).out.splitlines()
+    assert max(map(len, lines)) <= 90
+    assert sum("EASE (λ=250)  " in line for line in lines) > 2
 
 
 def test_recommend_other_types(kgrec: Kgrec, places: list[str]) -> None:
@@ -119,6 +136,10 @@ def test_explain(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
     tree = kgrec("explain", *places, "--user", "7", "--item", best["item"]).out
     assert best["label"] in tree
     assert "remainder" in tree or "no path" in tree
+    # A pipe gets whole sentences, however long.
+    full = json.loads(kgrec("explain", *places, "--user", "7", "--item", best["item"], "--json").out)
+    assert all(path["text"] in tree for path in full["paths"])
+    assert all(line == line.rstrip() for line in tree.splitlines())
 
 
 def test_info(kgrec: Kgrec, places: list[str]) -> None:
@@ -177,6 +198,13 @@ def test_export(kgrec: Kgrec, places: list[str], tmp_path: Path, to: str) -> Non
         (["recommend", "PLACES", "--user", "7", "--type", "Genres"], "no nodes of this type"),
         (["recommend", "PLACES"], "--user ID"),
         (["recommend", "PLACES", "--all"], "--out FILE"),
+        (["recommend", "PLACES", "--all", "--out", "x.csv"], "ends in .parquet"),
+        (["explain", "PLACES", "--user", "7", "--item", "pulp fiction"], "by name: 296 (Pulp Fiction (1994))"),
+        (["recommend", "PLACES", "--user", "zebra"], "ids are such as 1, 10, 11"),
+        (
+            ["query", "PLACES", "SELECT * WHERE { ?s movie:x ?o }"],
+            "line 1 [21]: the prefix is not known (got 'movie:x')",
+        ),
         (["recommend", "PLACES", "--user", "7", "--candidates", "absent.txt"], "absent.txt"),
         (["explain", "PLACES", "--user", "7", "--item", "0"], "no item with this id"),
         (["explain", "PLACES", "--user", "7"], "--item"),

@@ -156,3 +156,24 @@ def test_what_init_refuses(tmp_path: Path) -> None:
     write_recipe(tmp_path, tmp_path / "x.csv")
     with pytest.raises(UserError, match="already"):
         write_recipe(tmp_path, tmp_path / "x.csv")
+
+
+def test_codes_name_no_type_and_objects_no_entities(tmp_path: Path) -> None:
+    rows = [{"user_id": f"u{n % 4}", "parent_asin": f"B{n % 7}", "rating": 1 + n % 5} for n in range(28)]
+    items = [{"parent_asin": f"B{n}", "title": f"Thing {n}", "details": {"size": "big"}} for n in range(7)]
+    for name, content in (("ratings", rows), ("items", items)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in content))
+    triples = (f"<http://x.org/product_B{n}> <http://x.org/by> <http://x.org/brand_{n % 2}> .\n" for n in range(7))
+    (tmp_path / "kg.nt").write_text("".join(triples))
+    path = write_recipe(tmp_path, tmp_path / "ratings.jsonl", tmp_path / "items.jsonl", tmp_path / "kg.nt")
+    recipe, _, _ = works(path)
+    assert recipe.interactions.item_type == "Item"
+    assert recipe.interactions.item_iri == "http://x.org/product_{id}"
+    assert recipe.table[0].attributes == ()
+
+
+def test_a_few_numbers_in_local_names_are_no_items(tmp_path: Path) -> None:
+    (tmp_path / "kg.nt").write_text("<http://x.org/a> <http://x.org/in> <http://x.org/group_1> .\n")
+    seen = glance(tmp_path / "kg.nt")
+    assert seen.item_template(frozenset(map(str, range(1, 11)))) is None
+    assert seen.item_template(frozenset(["1"])) == "http://x.org/group_{id}"

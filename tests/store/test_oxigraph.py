@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyoxigraph import Literal, NamedNode, Quad
 
-from kgrec.errors import BusyError, StaleError
+from kgrec.errors import BusyError, QueryError, StaleError
 from kgrec.store import OxigraphStore
 
 P = NamedNode("http://example.org/p")
@@ -92,3 +92,15 @@ except StorageError as error:
     assert "refused: cannot write the store" in answer.stdout, answer.stderr
     with OxigraphStore(tmp_path / "store", read_only=True) as store:
         assert set(store.quads()) == set(quads(10))
+
+
+def test_a_malformed_query_is_told_by_its_place(tmp_path: Path) -> None:
+    with OxigraphStore(tmp_path / "store", prefixes={"ex": "http://example.org/"}) as store:
+        store.load(quads(2))
+        assert len(store.query("SELECT ?s { ?s ex:p ?o }").rows) == 2
+        with pytest.raises(
+            QueryError, match=r"line 2 \[6\]: the prefix is not known \(got 'exx:p'\)\n  known: .*ex.*skos"
+        ):
+            store.query("SELECT *\n{ ?s exx:p ?o }")
+        with pytest.raises(QueryError, match=r"line 1 \[\d+\]: not SPARQL 1.1 \(got '\?'\)"):
+            store.query("SELECT * { ?s ex:p ?")
