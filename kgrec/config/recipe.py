@@ -422,10 +422,10 @@ class TrainingConfig(Section):
     negatives: int = Field(default=2048, ge=1)
     batch_size: int = Field(default=8192, ge=1)
     epochs: int = Field(default=60, ge=1)
-    patience: int = Field(default=8, ge=1)
+    patience: int = Field(default=15, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
     weight_decay: float = Field(default=1.0, ge=0)
-    temperature: float = Field(default=0.3, gt=0)
+    temperature: float = Field(default=1.0, gt=0)
     user_balance: float = Field(default=1.0, ge=0, le=1)
     device: str = "auto"
     devices: int = Field(default=1, ge=1)
