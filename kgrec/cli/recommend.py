@@ -64,6 +64,8 @@ def recommend(
         node_type=node_type,
         progress=terminal_progress(),
     )
+    if frame.is_empty():
+        terminal_progress().say("nothing is left to recommend: the user has every candidate already (--include-seen)")
     items = frame.select("rank", "item", "label", "score").to_dicts()
     reasons = {}
     if explain:

@@ -57,7 +57,11 @@ def split(
     for part in SPLITS:
         counts[part] = parted.filter(pl.col("split") == part).height
     if not counts["train"]:
-        raise DataError("the split leaves nothing to train on", file=recipe.interactions.file or None)
+        raise DataError(
+            "the split leaves nothing to train on",
+            file=data / recipe.interactions.file if recipe.interactions.file else None,
+            remedy="hold less out: see [split] of the recipe",
+        )
     return parted.select(COLUMNS).sort("user", "item")
 
 

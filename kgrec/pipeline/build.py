@@ -46,6 +46,9 @@ def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> 
         f"interactions: {frame.height:,} of {frame['user'].n_unique():,} users and {frame['item'].n_unique():,} items"
         f" ({parts['train']:,} train, {parts['valid']:,} valid, {parts['test']:,} test)"
     )
+    for part in ("valid", "test"):
+        if not parts[part]:
+            progress.say(f"the split leaves no interaction in the {part} part: raise split.{part}, or bring more data")
     held_out = HeldOut.of(frame, recipe)
     keys = KeyIndex()
     keys.add_interactions(frame)

@@ -113,13 +113,25 @@ class Run:
         # What is in memory belongs to what was there before.
         for name in ("snapshot", "scorer", "explainer"):
             self.__dict__.pop(name, None)
+        stages = tuple(stages)
         try:
+            if len(stages) > len(self._road.building):
+                self._check_choices()
             with self._directory.locked(f"kgrec {doing}"):
                 for stage in stages:
                     self._directory.make(stage, progress)
         except RecipeError as error:
             error.in_file(self.paths.recipe)
             raise
+
+    def _check_choices(self) -> None:
+        """Refuses metrics and baselines that do not exist before hours are spent on training."""
+        from kgrec.evaluation.baselines import make_baseline
+        from kgrec.metrics import check_names
+
+        check_names(self.recipe.evaluation.metrics)
+        for settings in self.recipe.evaluation.baselines:
+            make_baseline(settings)
 
     def _table(self, split: str) -> Stage:
         return self._road.test if split == "test" else self._road.valid

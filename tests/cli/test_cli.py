@@ -258,3 +258,36 @@ def test_init_then_build(kgrec: Kgrec, make_slice: Callable[..., Path], tmp_path
     document = json.loads(kgrec("info", recipe, "--run-dir", tmp_path / "run", "--json").out)
     assert document["profile"]["counts"]["users"] == 10
     assert "genres" in document["profile"]["relations"] or "genre" in document["profile"]["relations"]
+
+
+def test_a_typo_in_a_baseline_or_metric_is_told_before_anything_is_made(
+    kgrec: Kgrec, make_slice: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe = make_slice(tmp_path, users=5)
+    text = recipe.read_text()
+    for line, words in (('baselines = [{ name = "EASEE" }]', "did you mean 'EASE'"), ('metrics = ["ndgc"]', "'ndcg'")):
+        recipe.write_text(text.replace("[evaluation]", f"[evaluation]\n{line}"))
+        answer = kgrec("run", recipe, "--run-dir", tmp_path / "run")
+        assert answer.code == 2
+        assert str(recipe) in answer.err
+        assert words in answer.err
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_split_that_holds_nothing_out_is_said(kgrec: Kgrec, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("u,i\n1,a\n2,a\n")
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('name = "r"\n[interactions]\nfile = "r.csv"\nuser = "u"\nitem = "i"\n')
+    answer = kgrec("build", recipe, "--run-dir", tmp_path / "run")
+    assert answer.code == 0
+    assert "no interaction in the test part" in answer.err
+
+
+def test_nothing_left_to_recommend_is_said(kgrec: Kgrec, places: list[str], small_run: Run, tmp_path: Path) -> None:
+    snapshot = small_run.snapshot
+    seen = snapshot.pairs("train").filter(pl.col("user") == snapshot.user_id("7"))["item"].to_list()
+    file = tmp_path / "seen.txt"
+    file.write_text("\n".join(snapshot.of_type("Movie")["key"].gather(seen)))
+    answer = kgrec("recommend", *places, "--user", "7", "--candidates", file, "--json")
+    assert json.loads(answer.out)["items"] == []
+    assert "nothing is left to recommend" in answer.err

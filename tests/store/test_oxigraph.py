@@ -102,5 +102,5 @@ def test_a_malformed_query_is_told_by_its_place(tmp_path: Path) -> None:
             QueryError, match=r"line 2 \[6\]: the prefix is not known \(got 'exx:p'\)\n  known: .*ex.*skos"
         ):
             store.query("SELECT *\n{ ?s exx:p ?o }")
-        with pytest.raises(QueryError, match=r"line 1 \[\d+\]: not SPARQL 1.1 \(got '\?'\)"):
+        with pytest.raises(QueryError, match=r"line 1 \[\d+\]: not SPARQL 1.1 \(got 'the end of the query'\)"):
             store.query("SELECT * { ?s ex:p ?")
