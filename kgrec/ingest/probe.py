@@ -74,6 +74,7 @@ def _separated(path: Path) -> TableFile:
             line=1,
             value=lines[0],
             expected=f"one of {', '.join(DELIMITERS.values())} between columns",
+            remedy="put a tab in the place of a longer delimiter such as ::" if "::" in lines[0] else None,
         )
     usual = "\t" if file_format(path, TableFile(file="")) == "tsv" else ","
     first = [cell.strip().strip('"') for cell in lines[0].split(delimiter)]

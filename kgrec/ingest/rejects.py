@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+Reject = tuple[str, int | None, str | None, str | None, str]
+"""File, line, column, value and reason."""
+
+
 @dataclass
 class Rejects:
     """Collects bad rows of all sources.
@@ -21,7 +25,7 @@ class Rejects:
     """
 
     limit: int = 0
-    rows: list[tuple[str, int | None, str | None, str | None, str]] = field(default_factory=list)
+    rows: list[Reject] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from kgrec.config import parse_recipe
+from kgrec.config.folders import make_folder
 from kgrec.config.iris import is_iri
 from kgrec.config.recipe import Attribute
 from kgrec.dataset.frames import read_frame
@@ -61,7 +62,7 @@ def write_recipe(folder: Path, interactions: Path, items: Path | None = None, rd
         None if items is None else items.resolve(),
         None if rdf is None else rdf.resolve(),
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "name another folder for the recipe")
     target.write_text(text, encoding="utf-8")
     return target
 
@@ -85,10 +86,8 @@ def recipe_text(folder: Path, interactions: Path, items: Path | None, rdf: Path 
     if rejects.rows:
         file, line, column, value, reason = rejects.rows[0]
         head["max_rejects"] = len(rejects)
-        comments.append(
-            f"max_rejects: so many rows cannot be read, the first in {Path(file).name}, line {line}"
-            f" [{column}]: {reason} (got {value!r})."
-        )
+        where = f"{Path(file).name}, line {line}" + (f" [{column}]" if column else "")
+        comments.append(f"max_rejects: so many rows cannot be read, the first in {where}: {reason} (got {value!r}).")
     return "\n".join([toml_table("", head, comments), body])
 
 
@@ -129,7 +128,7 @@ def _draft(data: Path, interactions: Path, items: Path | None, rdf: Path | None)
 def _trial(text: str, data: Path, seen: RdfGlance) -> Rejects:
     """Reads the tables by the recipe, so that it is known to run; gives the rows that cannot be read."""
     recipe = parse_recipe(tomllib.loads(text))
-    rejects = Rejects(limit=_MANY)
+    rejects = Rejects(limit=_MANY, rows=list(seen.rejects))
     split(read_interactions(recipe, data, rejects), recipe, data, rejects)
     matcher = LiteralMatcher(seen.quads, recipe)
     for source in recipe.table:
@@ -211,7 +210,9 @@ def _graph(rdf: Path, data: Path, seen: RdfGlance, item_iri: str | None) -> str:
         comments.append(
             'No IRI in it holds an item id; if items are in it, say how: interactions.item_iri = "http://…/{id}".'
         )
-    return toml_table("[[rdf]]", {"name": "graph", "file": file}, comments)
+    if seen.base is not None:
+        comments.append("base: what relative IRIs in it are relative to; a made-up one, mend it if you know better.")
+    return toml_table("[[rdf]]", {"name": "graph", "file": file, "base": seen.base}, comments)
 
 
 def _items(table: Probe, data: Path, ids: frozenset[str], seen: RdfGlance) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,29 +13,34 @@ from urllib.parse import quote
 import pyoxigraph as ox
 
 from kgrec.config.iris import PREFIXES
-from kgrec.config.recipe import Attribute, LiteralMatch
-from kgrec.dataset.table_files import open_bytes
+from kgrec.config.recipe import Attribute, LiteralMatch, RdfSource
 from kgrec.errors import DataError
 from kgrec.ingest.matching import normalise
+from kgrec.ingest.rdf import read_rdf
+from kgrec.ingest.rejects import Reject, Rejects
 from kgrec.ingest.values import cell_parser
 
 STATEMENTS = 200_000
 """So many statements are looked at."""
 
+BASE = "urn:kgrec:document/"
+"""What relative IRIs are relative to where nobody says."""
+
 _NAMES = ("skos:prefLabel", "rdfs:label", "schema:name", "foaf:name")
-_FORMATS = {
-    ".nt": ox.RdfFormat.N_TRIPLES,
-    ".nq": ox.RdfFormat.N_QUADS,
-    ".ttl": ox.RdfFormat.TURTLE,
-    ".trig": ox.RdfFormat.TRIG,
-}
 
 
 @dataclass(frozen=True)
 class RdfGlance:
-    """The first statements of a file; none where its syntax is not line by line readable (RDF/XML, JSON-LD)."""
+    """The first statements of a file.
+
+    Attributes:
+        base: what its relative IRIs were read with; None where it has none.
+        rejects: lines that cannot be read, as :class:`kgrec.ingest.rejects.Rejects` keeps them.
+    """
 
     statements: tuple[ox.Quad, ...] = ()
+    base: str | None = None
+    rejects: tuple[Reject, ...] = ()
 
     def quads(self, *, predicate: str | None = None, source: str | None = None) -> Iterable[ox.Quad]:
         """Those with this predicate."""
@@ -86,17 +92,28 @@ class RdfGlance:
 
 
 def glance(path: Path) -> RdfGlance:
-    """Reads the first statements.
+    """Reads the first statements as the build will read them.
 
     Raises:
-        DataError: the file cannot be parsed.
+        DataError: the file cannot be read; see :func:`kgrec.ingest.rdf.read_rdf`.
     """
-    syntax = _FORMATS.get(Path(path.name.removesuffix(".gz")).suffix)
-    if syntax is None:
+    if path.suffix == ".kg":
         return RdfGlance()
-    with open_bytes(path) as stream:
-        try:
-            statements = tuple(islice(ox.parse(input=stream, format=syntax, base_iri="urn:relative:"), STATEMENTS))
-        except (SyntaxError, ValueError) as error:
-            raise DataError(f"the RDF cannot be parsed: {error}", file=path) from error
-    return RdfGlance(statements)
+    try:
+        return _read(path, None)
+    except DataError as error:
+        if error.expected != "an absolute IRI":
+            raise
+        return _read(path, BASE)
+
+
+def _read(path: Path, base: str | None) -> RdfGlance:
+    rejects = Rejects(limit=sys.maxsize)
+    quads = read_rdf(path, RdfSource(file=path.name, base=base), base="urn:kgrec:", rejects=rejects)
+    statements = tuple(islice(quads, STATEMENTS))
+    if not statements and rejects.rows:
+        _, line, column, value, reason = rejects.rows[0]
+        raise DataError(
+            f"no line can be read, the first says: {reason}", file=path, line=line, column=column, value=value
+        )
+    return RdfGlance(statements, base, tuple(rejects.rows))

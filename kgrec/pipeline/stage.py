@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from kgrec.config.folders import make_folder
 from kgrec.errors import BusyError, StaleError, StorageError
 from kgrec.pipeline.files import FileHashes, code_digest, digest
 from kgrec.progress import SILENT, Progress
@@ -196,7 +197,7 @@ class RunDirectory:
         from filelock import FileLock, Timeout
 
         with storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path, "name another folder with --run-dir DIR")
         holder = self.path / ".holder.json"
         lock = FileLock(self.path / ".lock")
         try:

@@ -15,6 +15,7 @@ from kgrec.dataset.splits import split
 from kgrec.errors import DataError, UserError
 from kgrec.ingest.keys import KeyIndex
 from kgrec.ingest.matching import LiteralMatcher
+from kgrec.ingest.rdf import read_rdf
 from kgrec.ingest.rejects import Rejects
 from kgrec.ingest.sniff import write_recipe
 from kgrec.ingest.sniff_rdf import glance
@@ -151,7 +152,7 @@ def test_what_init_refuses(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not separated"):
         write_recipe(tmp_path, tmp_path / "one.csv")
     (tmp_path / "bad.nt").write_text("nonsense\n")
-    with pytest.raises(DataError, match="cannot be parsed"):
+    with pytest.raises(DataError, match=r"bad.nt:1.*no line can be read"):
         write_recipe(tmp_path, tmp_path / "x.csv", rdf=tmp_path / "bad.nt")
     write_recipe(tmp_path, tmp_path / "x.csv")
     with pytest.raises(UserError, match="already"):
@@ -177,3 +178,62 @@ def test_a_few_numbers_in_local_names_are_no_items(tmp_path: Path) -> None:
     seen = glance(tmp_path / "kg.nt")
     assert seen.item_template(frozenset(map(str, range(1, 11)))) is None
     assert seen.item_template(frozenset(["1"])) == "http://x.org/group_{id}"
+
+
+RATINGS = "user,item\n" + "".join(f"{u},{i}\n" for u in range(4) for i in range(1, 5))
+XML = (
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://e.org/">'
+    + "".join(
+        f'<rdf:Description rdf:about="http://e.org/i/{n}"><e:p rdf:resource="http://e.org/q"/></rdf:Description>'
+        for n in range(1, 5)
+    )
+    + "</rdf:RDF>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("kg.rdf", XML, {"item_iri": "http://e.org/i/{id}"}),
+        ("kg.jsonld", '[{"@id": "http://e.org/i/1", "http://e.org/p": {"@id": "http://e.org/q"}}]', {"base": None}),
+        ("kg.ttl", "<i/1> <p> <q> .", {"base": "urn:kgrec:document/", "item_iri": "urn:kgrec:document/i/{id}"}),
+        ("kg.nt", "<http://e.org/1> <http://e.org/p> <http://e.org/2> .\nnonsense\n", {"max_rejects": 1}),
+    ],
+)
+def test_rdf_in_any_syntax(tmp_path: Path, name: str, content: str, expected: dict[str, object]) -> None:
+    (tmp_path / "ratings.csv").write_text(RATINGS)
+    (tmp_path / name).write_text(content)
+    recipe, paths = load_recipe(write_recipe(tmp_path / "mine", tmp_path / "ratings.csv", rdf=tmp_path / name))
+    found = {"item_iri": recipe.interactions.item_iri, "base": recipe.rdf[0].base, "max_rejects": recipe.max_rejects}
+    assert {key: found[key] for key in expected} == expected
+    rejects = Rejects(recipe.max_rejects)
+    assert list(read_rdf(paths.data / name, recipe.rdf[0], base=recipe.base, rejects=rejects))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("kg.csv", "a,b\n", "the file name tells no RDF syntax"),
+        ("kg.ttl", "@prefix ex: <http://e.org/> .\nex:a ex:b", r"kg.ttl:2"),
+        ("kg.nt", "", "the file is empty"),
+    ],
+)
+def test_rdf_that_cannot_be_read(tmp_path: Path, name: str, content: str, words: str) -> None:
+    (tmp_path / "ratings.csv").write_text(RATINGS)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=words):
+        write_recipe(tmp_path / "mine", tmp_path / "ratings.csv", rdf=tmp_path / name)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text(RATINGS)
+    for folder in (tmp_path / "ratings.csv", tmp_path / "ratings.csv/mine"):
+        with pytest.raises(UserError, match="a file where a folder should be"):
+            write_recipe(folder, tmp_path / "ratings.csv")
+
+
+def test_a_delimiter_of_two_characters_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ratings.dat").write_text("1::2::5\n1::3::4\n")
+    with pytest.raises(DataError, match=r"not separated into columns[\s\S]*put a tab"):
+        write_recipe(tmp_path / "mine", tmp_path / "ratings.dat")

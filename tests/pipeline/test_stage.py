@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kgrec.errors import BusyError, DataError, StaleError, StorageError
+from kgrec.errors import BusyError, DataError, StaleError, StorageError, UserError
 from kgrec.pipeline.stage import RunDirectory, Stage
 from kgrec.progress import Progress
 
@@ -158,3 +158,9 @@ def test_a_full_disk_is_reported_and_leaves_the_earlier_state(tmp_path: Path) ->
     assert in_a_child(too_much) == 7
     assert (tmp_path / "first/out.txt").read_text() == "old"
     assert make(tmp_path, stage(log, content="old")) == [False]
+
+
+def test_a_file_in_the_run_directorys_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"a file where a folder should be\n.*--run-dir"):
+        make(tmp_path / "file", stage(Log()))
