@@ -132,8 +132,10 @@ class Stream:
         try:
             data = self._file.read(size)
         except (OSError, EOFError, zlib.error) as error:
-            problem = "the compressed file is damaged" if self._file is not self._raw else "cannot read the file"
-            raise DataError(f"{problem}: {error}", file=self._path) from error
+            if self._file is self._raw:
+                raise DataError(f"cannot read the file: {error}", file=self._path) from error
+            remedy = "fetch it again, or take the .gz off its name where it is not compressed"
+            raise DataError(f"the compressed file is damaged: {error}", file=self._path, remedy=remedy) from error
         if self._seen is not None:
             position = self._raw.tell()
             self._seen(position - self._position)
