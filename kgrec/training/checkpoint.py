@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from kgrec.errors import RecipeError
+from kgrec.progress import SILENT, Progress
 from kgrec.training.module import RecommenderModule
 
 CHECKPOINT = "last.ckpt"
@@ -24,6 +28,9 @@ class KeepBest(Callback):
         path: of the checkpoint.
         patience: epochs without a better NDCG before training stops.
         fingerprint: of everything that determines the training; another one's checkpoint is not resumed.
+
+    Raises:
+        RecipeError: the loss or a parameter became infinite or NaN; no checkpoint is written of that epoch.
     """
 
     def __init__(self, path: Path, patience: int, fingerprint: str) -> None:
@@ -38,7 +45,15 @@ class KeepBest(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, RecommenderModule)
-        epoch, loss, value = trainer.current_epoch + 1, pl_module.epoch_loss(), pl_module.validate()
+        epoch, loss = trainer.current_epoch + 1, pl_module.epoch_loss()
+        if not math.isfinite(loss) or not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
+            raise RecipeError(
+                f"the model's numbers became infinite or NaN in epoch {epoch}",
+                column="training.learning_rate",
+                value=pl_module.config.learning_rate,
+                remedy="make it smaller, or training.temperature larger",
+            )
+        value = pl_module.validate()
         self.history.append({"epoch": epoch, "loss": loss, "val_ndcg": value})
         for logger in trainer.loggers:
             figures = {"loss": loss} if value is None else {"loss": loss, "val_ndcg@10": value}
@@ -69,14 +84,18 @@ class KeepBest(Callback):
         self.cpu_before = state_dict["cpu_seconds"]
 
 
-def read_state(path: Path, fingerprint: str) -> dict[str, Any] | None:
+def read_state(path: Path, fingerprint: str, progress: Progress = SILENT) -> dict[str, Any] | None:
     """The state of :class:`KeepBest` in a checkpoint; None where there is none of this training.
 
-    Nothing in the file is executed: it is read with ``weights_only=True``.
+    Nothing in the file is executed: it is read with ``weights_only=True``.  What cannot be read so is no checkpoint;
+    ``progress`` is told.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state: dict[str, Any] = content["callbacks"][KeepBest.__qualname__]
+        return state if state["fingerprint"] == fingerprint else None
     except FileNotFoundError:
         return None
-    return state if state["fingerprint"] == fingerprint else None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError):
+        progress.say(f"{path}: not a checkpoint that can be read; training starts anew")
+        return None

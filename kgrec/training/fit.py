@@ -62,7 +62,7 @@ def train(
 
     Raises:
         DataError: there are no training interactions, or a feature is not finite.
-        RecipeError: an unknown model or device, or a model without any input.
+        RecipeError: an unknown model or device, a model without any input, or numbers that become infinite or NaN.
     """
     pairs = snapshot.pairs("train").select("user", "item").sort("user", "item")
     if pairs.is_empty():
@@ -83,7 +83,7 @@ def train(
         path = folder / CHECKPOINT
         fingerprint = _fingerprint(network, interactions, validation, model, training, seed)
         keep = KeepBest(path, training.patience, fingerprint)
-        state = read_state(path, fingerprint)
+        state = read_state(path, fingerprint, progress)
         if state is None or not _finished(state, training):
             spawn = training.devices > 1
             with progress.task("training", training.epochs, "epochs") as task:

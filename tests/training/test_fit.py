@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,15 +13,31 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from kgrec.config.recipe import ModelConfig, TrainingConfig
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import DataError, RecipeError
+from kgrec.progress import SILENT
 from kgrec.recommend.linear import LinearScorer
 from kgrec.training import TrainResult, train
+from kgrec.training.checkpoint import CHECKPOINT
 
 Make = Callable[..., Snapshot]
 PROGRAM = Path(__file__).with_name("program.py")
+
+
+class Lines:
+    """A progress that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def task(self, *args: Any, **kwargs: Any) -> Any:
+        return SILENT.task(*args, **kwargs)
 
 
 def fit(snapshot: Snapshot, folder: Path, model: Any = None, **training: Any) -> TrainResult:
@@ -89,6 +106,43 @@ def test_another_trainings_checkpoint_is_not_resumed(planted: Make, tmp_path: Pa
     assert reused.history == fresh.history
 
 
+class Trap:
+    """Something that a pickle could run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "other", "pickle", "trap"])
+def test_a_file_that_is_no_checkpoint_is_said_and_never_run(planted: Make, tmp_path: Path, harm: str) -> None:
+    fresh = fit(planted(), tmp_path / "run", epochs=2)
+    checkpoint, sprung = tmp_path / "run" / CHECKPOINT, tmp_path / "sprung"
+    if harm == "trap":
+        torch.save({"callbacks": {"KeepBest": Trap(sprung)}}, checkpoint)
+    elif harm == "pickle":
+        checkpoint.write_bytes(pickle.dumps(Trap(sprung), protocol=2))
+    elif harm == "other":
+        torch.save({"weights": torch.zeros(3)}, checkpoint)
+    else:
+        checkpoint.write_bytes(checkpoint.read_bytes()[: 500 if harm == "cut" else 0])
+    lines = Lines()
+    settings = TrainingConfig(epochs=2, batch_size=64, learning_rate=0.02, device="cpu", threads=1)
+    again = train(planted(), ModelConfig(dim=8), settings, folder=tmp_path / "run", progress=lines)
+    assert not sprung.exists()
+    assert any("training starts anew" in line for line in lines.lines)
+    assert again.history == fresh.history
+    np.testing.assert_array_equal(again.propagation.target, fresh.propagation.target)
+
+
+def test_numbers_that_run_away_are_the_recipes_mistake(planted: Make, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"training\.learning_rate.*infinite or NaN in epoch 1"):
+        fit(planted(), tmp_path, learning_rate=1e30)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
 def test_stops_when_validation_gets_no_better(planted: Make, tmp_path: Path) -> None:
     result = fit(planted(), tmp_path, epochs=40, patience=2, learning_rate=0.05)
     assert len(result.history) == min(40, result.best_epoch + 2)
@@ -97,18 +151,6 @@ def test_stops_when_validation_gets_no_better(planted: Make, tmp_path: Path) -> 
 
 
 def test_without_a_validation_part_all_epochs_run(planted: Make, tmp_path: Path) -> None:
-    class Lines:
-        def __init__(self) -> None:
-            self.lines: list[str] = []
-
-        def say(self, line: str) -> None:
-            self.lines.append(line)
-
-        def task(self, *args: Any, **kwargs: Any) -> Any:
-            from kgrec.progress import SILENT
-
-            return SILENT.task(*args, **kwargs)
-
     lines = Lines()
     settings = TrainingConfig(epochs=3, batch_size=64, patience=1, device="cpu", threads=1)
     result = train(planted(valid=0), ModelConfig(dim=4), settings, folder=tmp_path, progress=lines)
