@@ -39,12 +39,7 @@ MATRICES = st.integers(1, 12).flatmap(
 
 
 @settings(max_examples=300)
-@given(
-    rows=st.integers(1, 12).flatmap(
-        lambda n: st.lists(st.lists(SCORES, min_size=n, max_size=n), min_size=1, max_size=4)
-    ),
-    k=st.integers(1, 14),
-)
+@given(rows=MATRICES, k=st.integers(1, 14))
 def test_by_definition(rows: list[list[float]], k: int) -> None:
     scores = np.array(rows, dtype=np.float32)
     before = scores.copy()
