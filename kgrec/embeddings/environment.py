@@ -1,4 +1,4 @@
-"""What PyKEEN runs in: device, folders, log levels, random states."""
+"""What PyKEEN runs in: folders, log levels, random states."""
 
 from __future__ import annotations
 
@@ -10,37 +10,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kgrec.errors import UserError, shorten
-
-if TYPE_CHECKING:
-    import torch
-
 WARNINGS = (r"`torch\.jit\.script` is deprecated", r"Training instances are always shuffled")
 """What PyKEEN's own use of its parts and of torch makes Python say."""
-
-
-def torch_device(device: str) -> torch.device:
-    """The device; ``auto`` is CUDA where there is one, else the CPU.
-
-    Raises:
-        UserError: there is no such device.
-    """
-    import torch
-
-    try:
-        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(
-            f"no such device: {shorten(str(error).splitlines()[0], 160)}",
-            value=device,
-            remedy="use --device cpu or --device auto",
-        ) from error
-    return chosen
 
 
 @contextmanager

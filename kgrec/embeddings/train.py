@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph_builders import to_mapped_triples
+from kgrec.config.device import torch_device
 from kgrec.config.recipe import EmbeddingConfig
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.embeddings.environment import frozen_heap, own_randomness, quiet_pykeen, torch_device
+from kgrec.embeddings.environment import frozen_heap, own_randomness, quiet_pykeen
 from kgrec.embeddings.result import EmbeddingResult
 from kgrec.embeddings.triples import Parts, dense, split
 from kgrec.errors import RecipeError, UserError

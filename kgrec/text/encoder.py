@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kgrec.config.device import torch_device
 from kgrec.config.recipe import TextConfig
 from kgrec.errors import RecipeError, UserError, shorten
 
@@ -86,7 +87,7 @@ class Encoder:
             )
         source = str(minilm_folder()) if config.encoder == MINILM else config.encoder
         self._batch_size = config.batch_size
-        self._model = _load(source, config.encoder, _device(device))
+        self._model = _load(source, config.encoder, str(torch_device(device)))
         limit = self._model.max_seq_length
         if limit is None or limit > config.max_length:
             self._model.max_seq_length = config.max_length
@@ -157,24 +158,7 @@ class Encoder:
         return digest.hexdigest()
 
 
-def _device(device: str) -> str | None:
-    """Torch's name of the device; None lets sentence-transformers choose the best there is."""
-    import torch
-
-    if device == "auto":
-        return None
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(
-            f"no such device: {shorten(str(error).splitlines()[0], 160)}",
-            value=device,
-            remedy="use --device cpu or --device auto",
-        ) from error
-    return device
-
-
-def _load(source: str, name: str, device: str | None) -> SentenceTransformer:
+def _load(source: str, name: str, device: str) -> SentenceTransformer:
     with _quiet():
         from sentence_transformers import SentenceTransformer
 
