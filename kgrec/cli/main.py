@@ -60,7 +60,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        sys.exit(1)
     except BrokenPipeError:
         # The reader of our output went away (`kgrec query … | head`): nothing is wrong.
         sys.stderr.close()
