@@ -1,4 +1,9 @@
-"""PyKEEN's models and losses by name."""
+"""PyKEEN's models and losses by name.
+
+Those that the tests train: TransE ``-‖h + r - t‖`` (Bordes et al., NeurIPS 2013), DistMult ``Σ h r t`` (Yang et al.,
+ICLR 2015), ComplEx ``Re Σ h r conj(t)`` (Trouillon et al., ICML 2016), RotatE ``-‖h ∘ r - t‖`` with ``|r| = 1`` (Sun et
+al., ICLR 2019) and SimplE (Kazemi and Poole, NeurIPS 2018).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,11 @@
 """The stacked, relation-weighted adjacency and its product with a dense matrix.
 
 All edges of all relations lie in *one* CSR pattern that never changes; an entry's value is its relation's learned
-weight times a constant.  PyTorch's own backward through the values of a CSR matrix coalesces entries and fails where a
-pair has two edges.  Here the gradients are written out: for ``y = A x``
+weight times a constant: R-GCN's one transformation a relation (Schlichtkrull et al., ESWC 2018, equation 2) with a
+number in the matrix's place, and LightGCN's symmetric normalisation (He et al., SIGIR 2020, equation 3) per relation.
+
+PyTorch's own backward through the values of a CSR matrix coalesces entries and fails where a pair has two edges.  Here
+the gradients are written out: for ``y = A x``
 
     dL/dx = Aᵀ dL/dy,        dL/dA_e = <dL/dy[row(e)], x[column(e)]>   for every *entry* e,
 

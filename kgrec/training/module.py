@@ -60,7 +60,7 @@ class RecommenderModule(LightningModule):
         return self.validation.ndcg(*self.model()) if self.validation else None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; relation and layer weights (in the logarithm) do not decay."""
+        """AdamW (Loshchilov and Hutter, ICLR 2019); relation and layer weights (in the logarithm) do not decay."""
         scalars = [self.model.log_weights, self.model.log_layers]
         rest = [parameter for parameter in self.parameters() if all(parameter is not scalar for scalar in scalars)]
         groups = [

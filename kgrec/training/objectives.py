@@ -25,6 +25,10 @@ def sampled_softmax(
     For a positive (u, i): ``-log(e^{s_ui} / (e^{s_ui} + Σ_{j in J, (u, j) not in train} e^{s_uj}))`` with ``s`` the
     inner product over the temperature.  The sum over the negatives is shared by all positives of a user.
 
+    With all items as negatives it is the softmax itself; a sample estimates it (Bengio and Senécal, Adaptive importance
+    sampling to accelerate training of a neural probabilistic language model, IEEE Transactions on Neural Networks 2008)
+    and is InfoNCE (van den Oord, Li and Vinyals, arXiv 1807.03748, equation 4).
+
     Args:
         users: vectors of the batch's distinct users ``[b, d]``.
         items: vectors of all items ``[M, d]``.
@@ -48,7 +52,10 @@ def sampled_softmax(
 
 
 def bpr(users: Tensor, items: Tensor, user: Tensor, item: Tensor, negative: Tensor, weight: Tensor) -> Tensor:
-    """Bayesian personalised ranking, ``-log σ(s_ui - s_uj)`` (Rendle et al., UAI 2009).
+    """Bayesian personalised ranking, ``-log σ(s_ui - s_uj)``.
+
+    Rendle, Freudenthaler, Gantner and Schmidt-Thieme, BPR: Bayesian personalized ranking from implicit feedback, UAI
+    2009, BPR-Opt without its regulariser.
 
     Args:
         users: vectors ``[b, d]``; items: vectors ``[M, d]``.
