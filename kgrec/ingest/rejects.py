@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kgrec.errors import DataError, UserError, shorten
+from kgrec.errors import DataError, shorten
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,17 +53,6 @@ class Rejects:
             if self.limit:
                 remedy = f"{len(self.rows)} rows are bad, max_rejects = {self.limit}; this is the last one"
             raise DataError(problem, file=file, line=line, column=column, value=value, expected=expected, remedy=remedy)
-
-    def add_error(self, error: UserError) -> None:
-        """Puts aside what an error tells; raises it where the limit is reached."""
-        self.add(
-            error.problem,
-            file=error.file or "",
-            line=error.line,
-            column=None if error.column is None else str(error.column),
-            value=error.value,
-            expected=error.expected,
-        )
 
     def frame(self) -> pl.DataFrame:
         """Columns file, line, column, value, reason."""
