@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,7 +105,8 @@ def train(
                     log_every_n_steps=1,
                 )
                 steps = loader(Steps(interactions, training, seed))
-                trainer.fit(module, steps, ckpt_path=path if state else None, weights_only=True)
+                with _interruptible():
+                    trainer.fit(module, steps, ckpt_path=path if state else None, weights_only=True)
             state = read_state(path, fingerprint)
             assert state is not None
         network.cpu().load_state_dict(state["best"]["weights"])
@@ -196,6 +199,22 @@ def _devices(training: TrainingConfig) -> tuple[str, int | list[int]]:
     if kind == "cuda":
         return "gpu", [int(index)] if index else training.devices
     return "cpu", training.devices
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lightning answers Ctrl-C with ``sys.exit`` and ignores the signal from then on; here it stays what it is."""
+    ours = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def rated(user: int) -> list[int]:
     return [(user + 5 * step) % len(FILMS) + 1 for step in range(10)]
 
 
-@pytest.fixture(scope="module", params=["last", "cold", "time"])
+@pytest.fixture(scope="module", params=["last", "random", "cold", "time"])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshot, str]:
     """Every rating has a tag and a review whose words tell the pair: ``tag-<user>-<film>``, ``word-<user>-<film>``."""
     data = tmp_path_factory.mktemp("data")

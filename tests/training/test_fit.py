@@ -14,10 +14,12 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 
 from kgrec.config.recipe import ModelConfig, TrainingConfig
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import DataError, RecipeError
+from kgrec.models.linear import KG_WEIGHT
 from kgrec.progress import SILENT
 from kgrec.recommend.linear import LinearScorer
 from kgrec.training import TrainResult, train
@@ -141,6 +143,30 @@ def test_numbers_that_run_away_are_the_recipes_mistake(planted: Make, tmp_path: 
     with pytest.raises(RecipeError, match=r"training\.learning_rate.*infinite or NaN in epoch 1"):
         fit(planted(), tmp_path, learning_rate=1e30)
     assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_an_interrupt_stays_one_and_training_goes_on_from_there(planted: Make, tmp_path: Path) -> None:
+    class Interrupt(Callback):
+        def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            if trainer.current_epoch == 2:
+                raise KeyboardInterrupt
+
+    settings = TrainingConfig(epochs=4, batch_size=64, learning_rate=0.02, device="cpu", threads=1)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(planted(), ModelConfig(dim=8), settings, folder=tmp_path / "run", callbacks=(Interrupt(),))
+    assert signal.getsignal(signal.SIGINT) is before
+    resumed, whole = fit(planted(), tmp_path / "run"), fit(planted(), tmp_path / "whole")
+    assert resumed.history == whole.history
+    np.testing.assert_array_equal(resumed.propagation.target, whole.propagation.target)
+
+
+def test_relation_and_layer_weights_are_learned(planted: Make, tmp_path: Path) -> None:
+    found = fit(planted(), tmp_path, {"input": {"entity_id": True}}).propagation
+    start = np.array([1.0 if relation == "interacts" else KG_WEIGHT for _, relation, _ in found.edge_types])
+    for learned, first in ((found.forward, start), (found.reverse, start), (found.layer_weights, 1 / 3)):
+        assert (np.abs(learned / first - 1) > 1e-3).all()
+        assert (learned > 0).all()
 
 
 def test_stops_when_validation_gets_no_better(planted: Make, tmp_path: Path) -> None:
