@@ -78,6 +78,9 @@ def test_the_same_again_elsewhere_with_rows_permuted(
         mine.pop(seconds), theirs.pop(seconds)
     assert mine == theirs
     assert other.recommend("7", k=20).equals(small_run.recommend("7", k=20))
+    for run, name in ((small_run, "one.nt"), (other, "other.nt")):
+        run.export("nt", tmp_path / name)
+    assert (tmp_path / "one.nt").read_bytes() == (tmp_path / "other.nt").read_bytes() != b""
 
 
 def test_nothing_held_out_is_in_the_store(small_run: Run) -> None:
