@@ -102,9 +102,29 @@ def _no_type(data: HeteroData) -> None:
     data["Movie", "by", "Person"].edge_index = torch.tensor([[0], [0]])
 
 
+def _three_ends(data: HeteroData) -> None:
+    data["Movie", "like", "Movie"].edge_index = torch.zeros(3, 1, dtype=torch.int64)
+
+
+def _below_zero(data: HeteroData) -> None:
+    data["Movie", "like", "Movie"].edge_index = torch.tensor([[-1], [0]])
+
+
+def _doubles(data: HeteroData) -> None:
+    data["Movie"].text = data["Movie"].text.double()
+
+
+def _no_count(data: HeteroData) -> None:
+    data["Person"].num_nodes = None
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
+        (_three_ends, r"expected int64 of shape \[2, num_edges\] \(got int64 of shape \[3, 1\]\)"),
+        (_below_zero, r"expected Movie ids in \[0, 3\) \(got -1..-1\)"),
+        (_doubles, r"expected float32 of shape \[3, dim\] \(got float64 of shape \[3, 2\]\)"),
+        (_no_count, r"'Person': expected num_nodes \(got none\)"),
         (_float_ids, r"expected int64 of shape \[2, num_edges\] \(got float32 of shape \[2, 1\]\)"),
         (_too_high, r"expected Movie ids in \[0, 3\) \(got 3..3\)"),
         (_other_reverse, "turned round"),
