@@ -1,4 +1,7 @@
-"""The losses.  Each gives the weighted *sum* over its positives, so that processes can share a batch unevenly."""
+"""The losses.  Each gives the weighted *sum* over its positives, so that processes can share a batch unevenly.
+
+Rows are taken by ``index_select``: the gradient of ``x[index]`` adds up in whatever order the threads come, so that the
+same seed would give other last digits."""
 
 from __future__ import annotations
 
@@ -44,11 +47,11 @@ def sampled_softmax(
     Returns:
         Sum over the positives, a scalar.
     """
-    candidates = items if len(negatives) == len(items) else items[negatives]
+    candidates = items if len(negatives) == len(items) else items.index_select(0, negatives)
     scores = (users @ candidates.T / temperature).masked_fill(known, _NONE)
     rest = scores.logsumexp(dim=1) + log_correction
-    positive = (users[user] * items[item]).sum(1) / temperature
-    return (weight * F.softplus(rest[user] - positive)).sum()
+    positive = (users.index_select(0, user) * items.index_select(0, item)).sum(1) / temperature
+    return (weight * F.softplus(rest.index_select(0, user) - positive)).sum()
 
 
 def bpr(users: Tensor, items: Tensor, user: Tensor, item: Tensor, negative: Tensor, weight: Tensor) -> Tensor:
@@ -65,5 +68,6 @@ def bpr(users: Tensor, items: Tensor, user: Tensor, item: Tensor, negative: Tens
     Returns:
         Sum over the positives that have a negative, a scalar.
     """
-    margin = (users[user] * (items[item] - items[negative.clamp(min=0)])).sum(1)
+    other = items.index_select(0, negative.clamp(min=0))
+    margin = (users.index_select(0, user) * (items.index_select(0, item) - other)).sum(1)
     return (weight * torch.where(negative >= 0, F.softplus(-margin), torch.zeros_like(margin))).sum()

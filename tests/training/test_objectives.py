@@ -50,3 +50,29 @@ def test_bpr_by_its_formula() -> None:
         u, i, j = int(USER[n]), int(ITEM[n]), int(negative[n])
         expected += float(WEIGHT[n]) * math.log1p(math.exp(-float(USERS[u] @ ITEMS[i] - USERS[u] @ ITEMS[j])))
     assert float(bpr(USERS, ITEMS, USER, ITEM, negative, WEIGHT)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["sampled-softmax", "bpr"])
+def test_gradients_are_the_same_to_the_bit_with_threads(loss: str) -> None:
+    generator = torch.Generator().manual_seed(3)
+    draw = {"generator": generator}
+    users, items = torch.randn(50, 64, **draw), torch.randn(300, 64, **draw)
+    user, item = torch.randint(0, 50, (60_000,), **draw), torch.randint(0, 300, (60_000,), **draw)
+    negative, weight = torch.randint(0, 300, (60_000,), **draw), torch.rand(60_000, **draw)
+    known = torch.zeros(50, 200, dtype=torch.bool)
+
+    def gradients() -> bytes:
+        leaves = users.clone().requires_grad_(), items.clone().requires_grad_()
+        if loss == "bpr":
+            total = bpr(*leaves, user, item, negative, weight)
+        else:
+            total = sampled_softmax(*leaves, negative[:200], known, user, item, weight)
+        total.backward()
+        return b"".join(leaf.grad.numpy().tobytes() for leaf in leaves if leaf.grad is not None)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        assert len({gradients() for _ in range(10)}) == 1
+    finally:
+        torch.set_num_threads(before)
