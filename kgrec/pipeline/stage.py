@@ -136,14 +136,16 @@ class RunDirectory:
         Raises:
             StorageError: the disk is full; the earlier state is as it was.
         """
-        if self.is_current(stage):
+        # Taken before anything is read: a file that is edited meanwhile must make the result stale, not current.
+        key, files = self.key(stage), self._hashes.of(stage.files)
+        if (self.manifest(stage) or {}).get("key") == key:
             progress.say(f"{stage.name}: nothing changed, skipped")
             return False
         # No stage may be built on something that another process swapped in meanwhile.
         for above in stage.upstream:
             self.folder(above)
         temporary = self.path / ".tmp" / stage.name
-        work = self.path / ".work" / f"{stage.name}-{self.key(stage)[:16]}"
+        work = self.path / ".work" / f"{stage.name}-{key[:16]}"
         start, cpu = time.monotonic(), time.process_time()
         with storage_errors(self.path):
             shutil.rmtree(temporary, ignore_errors=True)
@@ -158,9 +160,9 @@ class RunDirectory:
             manifest = {
                 "format": FORMAT,
                 "stage": stage.name,
-                "key": self.key(stage),
+                "key": key,
                 "settings": stage.settings,
-                "files": self._hashes.of(stage.files),
+                "files": files,
                 "code": code_digest(stage.code),
                 "upstream": {above.name: self.key(above) for above in stage.upstream},
                 "versions": library_versions(),

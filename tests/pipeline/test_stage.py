@@ -78,6 +78,21 @@ def test_made_again_when_something_it_reads_changed(tmp_path: Path) -> None:
         RunDirectory(run).folder(other_code)
 
 
+def test_a_file_edited_while_a_stage_is_made_leaves_it_stale(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("a")
+
+    def edit(folder: Path, work: Path, progress: Progress) -> None:
+        (folder / "out.txt").write_text(source.read_text())
+        source.write_text("edited meanwhile")
+
+    one = Stage("first", "build", {}, (), edit, {"in.csv": source})
+    assert make(tmp_path / "run", one) == [True]
+    assert not RunDirectory(tmp_path / "run").is_current(one)
+    with pytest.raises(StaleError, match="older than its input files"):
+        RunDirectory(tmp_path / "run").folder(one)
+
+
 def test_a_failed_stage_leaves_the_earlier_one(tmp_path: Path) -> None:
     log = Log()
     make(tmp_path, stage(log, content="old"))
