@@ -1,0 +1,48 @@
+"""LightGCN: He, Deng, Wang, Li, Zhang and Wang, SIGIR 2020, arXiv 2002.02126."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from kgrec.zoo.base import ZooConfig, ZooModel, xavier
+from kgrec.zoo.data import ZooData
+from kgrec.zoo.sparse import ConstantProduct, bipartite, symmetric_normalised
+
+
+class LightGCNConfig(ZooConfig):
+    """Attributes:
+    layers: how many times the embeddings are propagated.
+    """
+
+    layers: int = Field(default=3, ge=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
+
+
+class LightGCN(ZooModel):
+    """``E^(l+1) = D^{-1/2} A D^{-1/2} E^(l)`` (equation 8) over users and items, ``E = mean_l E^(l)`` (equations 4, 9
+    with α_l = 1/(L+1)); scores are inner products; BPR with L2 on ``E^(0)`` (equation 15).  Reads no knowledge graph.
+    """
+
+    name: ClassVar[str] = "LightGCN"
+    Config: ClassVar[type[ZooConfig]] = LightGCNConfig
+
+    def __init__(self, data: ZooData, config: LightGCNConfig, seed: int = 0) -> None:
+        super().__init__(data, config, seed)
+        self.propagate = ConstantProduct(bipartite(symmetric_normalised(data.interactions)))
+        self.embedding = xavier(data.num_users + data.num_items, config.dim)
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        layer = total = self.embedding
+        for _ in range(self.config.layers):
+            layer = self.propagate(layer)
+            total = total + layer
+        users, items = torch.split(total / (self.config.layers + 1), [self.data.num_users, self.data.num_items])
+        return users, items
+
+    def embeddings(self) -> tuple[Tensor, Tensor]:
+        users, items = torch.split(self.embedding, [self.data.num_users, self.data.num_items])
+        return users, items
