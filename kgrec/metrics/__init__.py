@@ -13,6 +13,7 @@ from kgrec.metrics.catalogue import coverage, exposure, gini
 from kgrec.metrics.hits import find_hits
 from kgrec.metrics.ranking import average_precision, hit, mrr, ndcg, precision, recall
 from kgrec.metrics.rating import mae, rmse
+from kgrec.metrics.weighted import inverse_popularity, tail, weighted_recall
 
 RANKING: Mapping[str, Callable[[NDArray[np.bool_], NDArray[np.integer], int], NDArray[np.float64]]] = {
     "ndcg": ndcg,
@@ -63,10 +64,13 @@ __all__ = [
     "find_hits",
     "gini",
     "hit",
+    "inverse_popularity",
     "mae",
     "mrr",
     "ndcg",
     "precision",
     "recall",
     "rmse",
+    "tail",
+    "weighted_recall",
 ]

@@ -17,6 +17,7 @@ from kgrec.evaluation.baselines.ease import EASE
 from kgrec.evaluation.baselines.ials import IALS
 from kgrec.evaluation.baselines.item_knn import ItemKNN
 from kgrec.evaluation.baselines.popularity import Popularity
+from kgrec.evaluation.baselines.recency import EASERecency, recency_weights
 from kgrec.evaluation.baselines.rp3beta import RP3beta
 
 BASELINES: Mapping[str, type[Baseline]] = {
@@ -70,8 +71,10 @@ __all__ = [
     "IALS",
     "Baseline",
     "CannotFitError",
+    "EASERecency",
     "ItemKNN",
     "Popularity",
     "RP3beta",
     "make_baseline",
+    "recency_weights",
 ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import ClassVar
 
 import scipy.sparse as sp
 
 from kgrec.config.recipe import Section
+from kgrec.config.space import Space
 from kgrec.errors import KgrecError
 from kgrec.recommend.scorer import Scorer
 
@@ -18,7 +21,15 @@ class CannotFitError(KgrecError):
 
 
 class Baseline(Section):
-    """A baseline's fixed parameters."""
+    """A baseline's fixed parameters.
+
+    Class attributes:
+        space: what the parameters may be while they are tuned freely.
+        grid: parameter → values that are tried on validation data for a comparison; none: it stays as it is.
+    """
+
+    space: ClassVar[Space] = {}
+    grid: ClassVar[Mapping[str, tuple[float, ...]]] = {}
 
     @abstractmethod
     def fit(self, matrix: sp.csr_array, seed: int = 0) -> Scorer:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import Field
 
+from kgrec.config.space import Real, Space
 from kgrec.evaluation.baselines.base import Baseline, CannotFitError
 from kgrec.recommend.scorer import Scorer
 
@@ -23,6 +26,11 @@ class EASE(Baseline):
         l2: ``λ``.
         max_side: the largest dense matrix that is inverted (8 bytes × side², and as much again while it is).
     """
+
+    space: ClassVar[Space] = {"l2": Real(1, 10_000, log=True)}
+    grid: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "l2": (2, 5, 10, 20, 30, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1100, 1600, 2200, 3200, 5000, 10_000)
+    }
 
     l2: float = Field(default=250.0, gt=0)
     max_side: int = Field(default=20_000, ge=1)

@@ -5,14 +5,16 @@ Hu, Koren and Volinsky, Collaborative filtering for implicit feedback datasets, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import Field
 
+from kgrec.config.space import OneOf, Real, Space
 from kgrec.evaluation.baselines.base import Baseline, load_implicit
 
 
@@ -25,6 +27,17 @@ class IALS(Baseline):
         regularization: of the squared factors.
         iterations: sweeps.
     """
+
+    space: ClassVar[Space] = {
+        "factors": OneOf((16, 32, 64, 128, 256)),
+        "alpha": Real(1, 200, log=True),
+        "regularization": Real(0.5, 1000, log=True),
+    }
+    grid: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "factors": (8, 16, 32, 64, 128, 256, 512),
+        "alpha": (1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200),
+        "regularization": (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000),
+    }
 
     factors: int = Field(default=48, ge=1)
     alpha: float = Field(default=10.0, gt=0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import ClassVar, Literal
 
 import scipy.sparse as sp
 from pydantic import Field
 
+from kgrec.config.space import OneOf, Space, Whole
 from kgrec.evaluation.baselines.base import Baseline, load_implicit
 from kgrec.evaluation.baselines.similarity import SimilarityScorer
 
@@ -21,6 +22,8 @@ class ItemKNN(Baseline):
         k: neighbours an item.
         similarity: of the items' columns of users: cosine as they are, weighted by tf-idf or by BM25.
     """
+
+    space: ClassVar[Space] = {"k": Whole(5, 1000, log=True), "similarity": OneOf(("cosine", "tfidf", "bm25"))}
 
     k: int = Field(default=200, ge=1)
     similarity: Literal["cosine", "tfidf", "bm25"] = "tfidf"

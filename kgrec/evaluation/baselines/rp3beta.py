@@ -6,10 +6,14 @@ applications, TiiS 7(1), 2017.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 import scipy.sparse as sp
 from pydantic import Field
 
+from kgrec.config.space import OneOf, Real, Space
 from kgrec.evaluation.baselines.base import Baseline
 from kgrec.evaluation.baselines.similarity import SimilarityScorer
 from kgrec.recommend.blocks import blocks
@@ -28,6 +32,13 @@ class RP3beta(Baseline):
         beta: how much popular items are held back.
         k: entries kept an item.
     """
+
+    space: ClassVar[Space] = {"alpha": Real(0, 2), "beta": Real(0, 1.2), "k": OneOf((50, 100, 200, 500, 1000))}
+    grid: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "alpha": tuple(step / 10 for step in range(21)),
+        "beta": tuple(step / 10 for step in range(13)),
+        "k": (20, 50, 100, 200, 500, 1000, 2000),
+    }
 
     alpha: float = Field(default=0.8, ge=0)
     beta: float = Field(default=0.3, ge=0)
