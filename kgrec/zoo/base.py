@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from kgrec.config.recipe import Section
+from kgrec.config.space import OneOf, Real, Space
 from kgrec.training.objectives import bpr
 from kgrec.training.sampling import PairNegatives, batches
 from kgrec.zoo.data import ZooData
@@ -26,7 +27,16 @@ class ZooConfig(Section):
         batch_size: positives a step.
         learning_rate: of Adam.
         l2: weight of the squared norms of the embeddings that a step reads, per positive.
+
+    Class attribute ``space``: what `kgrec tune` tries; a model with settings of its own adds to it.
     """
+
+    space: ClassVar[Space] = {
+        "dim": OneOf((32, 64, 128)),
+        "batch_size": OneOf((512, 1024, 2048, 4096)),
+        "learning_rate": Real(1e-4, 1e-2, log=True),
+        "l2": Real(1e-6, 1e-2, log=True),
+    }
 
     dim: int = Field(default=64, ge=1)
     epochs: int = Field(default=300, ge=1)
