@@ -20,6 +20,7 @@ from kgrec.cli import (
     recommend,
     run,
     train,
+    tune,
 )
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (init, run, build, train, evaluate, recommend, explain, info, query, export):
+for command in (init, run, build, train, evaluate, recommend, explain, info, query, export, tune):
     app.command()(getattr(command, command.__name__.rpartition(".")[2]))
 
 

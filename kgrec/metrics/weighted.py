@@ -29,8 +29,8 @@ def weighted_recall(
     top = recommended[:, :k]
     found = (weights[top] * find_hits(top, relevant)).sum(axis=1)
     pattern = sp.csr_array((np.ones(relevant.nnz), relevant.indices, relevant.indptr), shape=relevant.shape)
-    whole = pattern @ weights
-    return np.divide(found, whole, out=np.full(len(top), np.nan), where=whole > 0)
+    whole = np.asarray(pattern @ weights)
+    return np.asarray(np.divide(found, whole, out=np.full(len(top), np.nan), where=whole > 0))
 
 
 def tail(degree: NDArray[np.integer], candidates: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -59,4 +59,4 @@ def inverse_popularity(degree: NDArray[np.integer]) -> NDArray[np.float64]:
     propensities in proportion to popularity; Yang et al., Unbiased offline recommender evaluation for
     missing-not-at-random implicit feedback, RecSys 2018).
     """
-    return 1.0 / np.maximum(degree, 1)
+    return np.asarray(1.0 / np.maximum(degree, 1))

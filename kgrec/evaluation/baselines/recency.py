@@ -73,7 +73,7 @@ def recency_weights(snapshot: Snapshot, r: float) -> sp.csr_array:
     pairs = pairs.with_columns(weight=(1.0 + later).cast(pl.Float64) ** -r)
     pairs = pairs.with_columns(pl.col("weight") / pl.col("weight").mean().over("user"))
     entries = (pairs["weight"].to_numpy(), (pairs["user"].to_numpy(), pairs["item"].to_numpy()))
-    return sp.csr_array(entries, shape=(snapshot.num_users, snapshot.num_items), dtype=np.float32)
+    return sp.csr_array(entries, shape=(snapshot.num_users, snapshot.num_items)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
