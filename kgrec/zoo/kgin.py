@@ -99,13 +99,15 @@ class KGIN(ZooModel):
         return users, items
 
     def loss(self, batch: PairBatch) -> Tensor:
-        return super().loss(batch) + self.config.independence * self.dependence()
+        total: Tensor = super().loss(batch) + self.config.independence * self.dependence()
+        return total
 
     def dependence(self) -> Tensor:
         """``Σ_p -log( e^{s(p,p)/τ} / Σ_q e^{s(p,q)/τ} )`` with cosines ``s`` (equation 4)."""
         unit = F.normalize(self.intents())
         similarity = unit @ unit.T / self.config.temperature
-        return (similarity.logsumexp(dim=1) - similarity.diagonal()).sum()
+        total: Tensor = (similarity.logsumexp(dim=1) - similarity.diagonal()).sum()
+        return total
 
     def embeddings(self) -> tuple[Tensor, Tensor]:
         return self.user, self.entity

@@ -18,7 +18,7 @@ class LightGCNConfig(ZooConfig):
     layers: how many times the embeddings are propagated.
     """
 
-    layers: int = Field(default=3, ge=0)
+    layers: int = Field(default=2, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0)
 
 

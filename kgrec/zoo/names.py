@@ -18,5 +18,6 @@ ZOO: Mapping[str, str] = {
 
 SCORERS: Mapping[str, str] = {
     "dot": "kgrec.zoo.scorers:DotScorer",
+    "kgcn": "kgrec.zoo.kgcn_scorer:KGCNScorer",
 }
 """Kind of a saved scorer → where its class is; none of these modules imports torch."""
