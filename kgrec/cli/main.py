@@ -10,6 +10,7 @@ import sys
 import typer
 
 from kgrec.cli import (
+    bench,
     build,
     evaluate,
     explain,
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (init, run, build, train, evaluate, recommend, explain, info, query, export, tune):
+for command in (init, run, build, train, evaluate, recommend, explain, info, query, export, tune, bench):
     app.command()(getattr(command, command.__name__.rpartition(".")[2]))
 
 

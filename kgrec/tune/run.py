@@ -63,6 +63,7 @@ def tune_recipe(
             "snapshot": prepared.manifest("snapshot")["key"],
             "vectors": [prepared.manifest(part)["key"] for part in ("text", "embedding") if part in prepared.folders],
             "code": code_digest(kind.code),
+            "recipe": prepared.recipe.model_dump(mode="json", include=set(kind.sections)),
             "space": {name: repr(value) for name, value in kind.space.items()},
             "seed": seed,
         }

@@ -23,12 +23,14 @@ class How:
         device: for models that train on one.
         folder: takes what a later refit needs; exists.
         progress: shows what is running.
+        above: the folder of the fitted model that this one is made from, where it is made from one.
     """
 
     folder: Path
     seed: int = 0
     device: str = "cpu"
     progress: Progress = SILENT
+    above: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +53,13 @@ class Tunable(ABC):
         name: as the user writes it.
         seeded: whether another seed gives another result.
         code: the modules whose source decides the result.
+        sections: of the recipe, whose settings decide it too.
     """
 
     name: str
     seeded: bool = True
     code: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
 
     @property
     @abstractmethod

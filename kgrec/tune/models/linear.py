@@ -28,6 +28,7 @@ class LinearModel(Tunable):
 
     name = "linear"
     code = ("kgrec.models", "kgrec.training", "kgrec.recommend.linear", "graph_builders")
+    sections = ("model", "training")
 
     @property
     def space(self) -> Space:
