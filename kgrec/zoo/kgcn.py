@@ -23,6 +23,7 @@ class KGCNConfig(ZooConfig):
     """
 
     neighbours: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
 
 
 class KGCN(ZooModel):

@@ -61,7 +61,8 @@ class KGCNScorer(ZooScorer):
         power = (users @ self.relations.T).T[self.kinds[part]]
         power[~self.present[part]] = -np.inf
         # An item without neighbours has no largest logit; zero leaves its weights zero.
-        largest = np.where(self.present[part].any(axis=1)[:, None, None], power.max(axis=1, keepdims=True), 0)
+        largest = power.max(axis=1, keepdims=True)
+        largest[np.isneginf(largest)] = 0
         power = np.exp(power - largest)
         power /= np.maximum(power.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         vectors = np.matmul(power.transpose(0, 2, 1), self.around[part])

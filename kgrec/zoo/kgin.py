@@ -30,7 +30,10 @@ class KGINConfig(ZooConfig):
     intents: int = Field(default=4, ge=1)
     independence: float = Field(default=1e-4, ge=0)
     temperature: float = Field(default=0.2, gt=0)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    l2: float = Field(default=1e-3, ge=0)
+    patience: int = Field(default=10, ge=1)
 
 
 class RelationalAggregation(nn.Module):

@@ -1,4 +1,4 @@
-"""Products with constant sparse matrices."""
+"""Products with sparse matrices that are not learned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 
 class ConstantProduct(nn.Module):
-    """``A x`` with a constant ``A``; the gradient ``Aᵀ g`` is a CSR product too.
+    """``A x`` where ``A`` is no parameter; the gradient ``Aᵀ g`` is a CSR product too.
 
     PyTorch's own backward would transpose ``A`` at every step.  On a CPU a CSR product is several times faster than
     gathering and scattering one row an edge.
@@ -22,17 +22,31 @@ class ConstantProduct(nn.Module):
         matrix: ``A``, CSR of shape ``[n, m]``.
     """
 
+    mirror: Tensor
+    forward_value: Tensor
+    backward_value: Tensor
+
     def __init__(self, matrix: sp.csr_array) -> None:
         super().__init__()
         self.rows, self.columns = (int(size) for size in matrix.shape)
-        for name, part in (("forward", matrix), ("backward", matrix.T)):
-            csr = sp.csr_array(part)
-            csr.sort_indices()
+        matrix = sp.csr_array(matrix, copy=True)
+        matrix.sum_duplicates()
+        places = sp.csr_array((np.arange(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
+        mirrored = sp.csr_array(places.T)
+        mirrored.sort_indices()
+        self.register_buffer("mirror", torch.from_numpy(mirrored.data), persistent=False)
+        for name, csr in (("forward", matrix), ("backward", mirrored)):
             index = torch.int32 if csr.nnz < 2**31 else torch.int64
             # Strided buffers, not a CSR one: they can be moved, copied and broadcast between processes.
             self.register_buffer(f"{name}_crow", torch.from_numpy(csr.indptr).to(index), persistent=False)
             self.register_buffer(f"{name}_column", torch.from_numpy(csr.indices).to(index), persistent=False)
-            self.register_buffer(f"{name}_value", torch.from_numpy(csr.data).float(), persistent=False)
+            value = torch.from_numpy(matrix.data if csr is matrix else matrix.data[mirrored.data])
+            self.register_buffer(f"{name}_value", value.float(), persistent=False)
+
+    def replace(self, values: Tensor) -> None:
+        """Other values in the same pattern, ``[nnz]``: rows in order, columns sorted within a row."""
+        self.forward_value = values
+        self.backward_value = values[self.mirror]
 
     def forward(self, x: Tensor) -> Tensor:
         """x ``[m, d]`` → ``[n, d]``."""
