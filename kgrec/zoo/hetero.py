@@ -86,8 +86,8 @@ class HeteroConfig(ZooConfig):
 
 
 class SoftmaxBatch(NamedTuple):
-    """A step: distinct users ``[b]``; each positive's row among them ``[p]`` and item ``[p]``; negatives ``[J]``; whether
-    a user has a training interaction with a negative, bool ``[b, J]``."""
+    """A step: distinct users ``[b]``; each positive's row among them ``[p]`` and item ``[p]``; negatives ``[J]``;
+    whether a user has a training interaction with a negative, bool ``[b, J]``."""
 
     user: Tensor
     row: Tensor
