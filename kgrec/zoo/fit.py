@@ -101,16 +101,17 @@ def fit_zoo(
             before = time.process_time()
             loss = _epoch(model, optimiser, epoch)
             used = time.process_time() - before
-            if not math.isfinite(loss):
+            model.eval()
+            scorer = model.scorer()
+            value = validation_ndcg(validation, scorer)
+            finite = math.isfinite(loss) and all(bool(weight.isfinite().all()) for weight in model.parameters())
+            if not finite or (value is not None and math.isnan(value)):
                 raise RecipeError(
                     f"the numbers of {kind.name} became infinite or NaN in epoch {epoch + 1}",
                     column="learning_rate",
                     value=config.learning_rate,
                     remedy="make it smaller",
                 )
-            model.eval()
-            scorer = model.scorer()
-            value = validation_ndcg(validation, scorer)
             history.append({"epoch": epoch + 1, "loss": loss, "val_ndcg": value, "cpu_seconds": used})
             if best is None or value is None or best[1] is None or value > best[1]:
                 best = epoch + 1, value, scorer
@@ -140,14 +141,20 @@ def _epoch(model: ZooModel, optimiser: torch.optim.Optimizer, epoch: int) -> flo
 
 
 def validation_ndcg(validation: Validation, scorer: ZooScorer) -> float | None:
-    """Mean NDCG@10 on the validation part by what will serve; training items are masked; None without one."""
+    """Mean NDCG@10 on the validation part by what will serve; training items are masked.
+
+    None without a validation part; NaN where a score is infinite or NaN.
+    """
     if not validation:
         return None
     candidates, lists = validation.candidates, []
     width = min(K, len(candidates))
     for start in range(0, len(validation.users), block := max(1, CELLS // validation.seen.shape[1])):
         part = slice(start, start + block)
-        cost = -scorer.score(validation.seen[part], validation.users[part])[:, candidates]
+        with np.errstate(over="ignore", invalid="ignore"):
+            cost = -scorer.score(validation.seen[part], validation.users[part])[:, candidates]
+        if not np.isfinite(cost).all():
+            return math.nan
         cost[validation.seen[part][:, candidates].toarray() > 0] = np.inf
         top = np.argpartition(cost, width - 1, axis=1)[:, :width]
         order = np.argsort(np.take_along_axis(cost, top, axis=1), axis=1, kind="stable")

@@ -56,9 +56,9 @@ class KGCN(ZooModel):
             table.index_select(0, item) for table in (self.neighbour, self.relation_of, self.present)
         )
         logits = (u @ self.relation.T).gather(1, kind).masked_fill(~present, -torch.inf)
-        # A row without neighbours is all -inf: its softmax is NaN and stands for no neighbours.
+        # Softmax of a row that is all -inf would be NaN: a row without neighbours is filled with zeros instead.
         weight = torch.where(present, logits.masked_fill(~present.any(1, keepdim=True), 0.0).softmax(dim=1), 0.0)
-        around = self.entity.index_select(0, neighbour.flatten()).view(*neighbour.shape, -1)
+        around = self.entity.index_select(0, neighbour.flatten()).view(*neighbour.shape, self.config.dim)
         received = torch.bmm(weight.unsqueeze(1), around).squeeze(1)
         scores: Tensor = (u * torch.tanh(self.linear(v + received))).sum(1)
         return scores

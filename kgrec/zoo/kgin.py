@@ -31,7 +31,7 @@ class KGINConfig(ZooConfig):
     independence: float = Field(default=1e-4, ge=0)
     temperature: float = Field(default=0.2, gt=0)
     dropout: float = Field(default=0.3, ge=0, lt=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     l2: float = Field(default=1e-3, ge=0)
     patience: int = Field(default=10, ge=1)
 
@@ -76,15 +76,15 @@ class KGIN(ZooModel):
 
     def __init__(self, data: ZooData, config: KGINConfig, seed: int = 0) -> None:
         super().__init__(data, config, seed)
-        triples, relations = data.both_ways(), 2 * len(data.relations)
+        triples, relations = data.both_ways(), max(2 * len(data.relations), 1)
         # Of the last layer only the items are read.
         rows = [data.num_entities] * (config.layers - 1) + [data.num_items]
         self.layers = nn.ModuleList(RelationalAggregation(triples, data.num_entities, relations, n) for n in rows)
         self.history = ConstantProduct(row_normalised(data.interactions))
         self.user = xavier(data.num_users, config.dim)
         self.entity = xavier(data.num_entities, config.dim)
-        self.relation = xavier(max(relations, 1), config.dim)
-        self.mixture = xavier(config.intents, max(relations, 1))
+        self.relation = xavier(relations, config.dim)
+        self.mixture = xavier(config.intents, relations)
         self.dropout = nn.Dropout(config.dropout)
 
     def intents(self) -> Tensor:
