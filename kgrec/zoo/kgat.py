@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.utils import softmax
 
+from kgrec.config.space import OneOf, Real, Space
 from kgrec.training.sampling import batches
 from kgrec.zoo.base import PairBatch, ZooConfig, ZooModel, xavier
 from kgrec.zoo.data import ZooData
@@ -28,11 +29,18 @@ class KGATConfig(ZooConfig):
     dropout: of every layer's output.
     """
 
+    space: ClassVar[Space] = {
+        **ZooConfig.space,
+        "kg_batch_size": OneOf((2048, 8192, 32768)),
+        "dropout": Real(0.0, 0.5),
+    }
+
     layers: tuple[int, ...] = Field(default=(64, 32), min_length=1)
     relation_dim: int = Field(default=64, ge=1)
-    kg_batch_size: int = Field(default=8192, ge=1)
+    kg_batch_size: int = Field(default=32768, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     learning_rate: float = Field(default=5e-3, gt=0)
+    patience: int = Field(default=8, ge=1)
 
 
 class TripleBatch(NamedTuple):
@@ -95,8 +103,6 @@ class KGAT(ZooModel):
         """Renews the attention."""
         logits = []
         for relation, part in enumerate(torch.split(self.edges, self.counts)):
-            if not len(part):
-                continue
             nodes, ends = torch.unique(part[:, [0, 2]], return_inverse=True)
             projected = self.embedding[nodes] @ self.project[relation]
             head, tail = projected[ends[:, 0]], projected[ends[:, 1]]
@@ -133,11 +139,7 @@ class KGAT(ZooModel):
         differences = zip(
             torch.split(head - tail, counts), torch.split(head - other, counts), self.project, self.relation
         )
-        margins = [
-            (far @ w + r).square().sum(1) - (near @ w + r).square().sum(1)
-            for near, far, w, r in differences
-            if len(near)
-        ]
+        margins = [((far @ w + r).square() - (near @ w + r).square()).sum(1) for near, far, w, r in differences]
         norms = torch.cat([head, tail, other]).square().sum() / (2 * len(head))
         total: Tensor = F.softplus(-torch.cat(margins)).mean() + self.config.l2 * norms
         return total

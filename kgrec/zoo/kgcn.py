@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kgrec.config.space import OneOf, Space
 from kgrec.zoo.base import PairBatch, ZooConfig, ZooModel, xavier
 from kgrec.zoo.data import ZooData
 from kgrec.zoo.kgcn_scorer import KGCNScorer
@@ -21,6 +22,8 @@ class KGCNConfig(ZooConfig):
     """Attributes:
     neighbours: sampled once for each item (``K``); an item with fewer has them all.
     """
+
+    space: ClassVar[Space] = {**ZooConfig.space, "neighbours": OneOf((2, 4, 8, 16, 32))}
 
     neighbours: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)

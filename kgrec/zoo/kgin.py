@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kgrec.config.space import OneOf, Real, Space, Whole
 from kgrec.zoo.base import PairBatch, ZooConfig, ZooModel, xavier
 from kgrec.zoo.data import ZooData
 from kgrec.zoo.sparse import ConstantProduct, row_normalised
@@ -25,6 +26,14 @@ class KGINConfig(ZooConfig):
     temperature: of that loss.
     dropout: of every layer's messages.
     """
+
+    space: ClassVar[Space] = {
+        **ZooConfig.space,
+        "layers": Whole(1, 3),
+        "intents": OneOf((1, 2, 4, 8)),
+        "dropout": Real(0.0, 0.6),
+        "independence": Real(1e-6, 1e-2, log=True),
+    }
 
     layers: int = Field(default=2, ge=1)
     intents: int = Field(default=4, ge=1)

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from kgrec.config.space import Space, Whole
 from kgrec.zoo.base import ZooConfig, ZooModel, xavier
 from kgrec.zoo.data import ZooData
 from kgrec.zoo.sparse import ConstantProduct, bipartite, symmetric_normalised
@@ -17,6 +18,8 @@ class LightGCNConfig(ZooConfig):
     """Attributes:
     layers: how many times the embeddings are propagated.
     """
+
+    space: ClassVar[Space] = {**ZooConfig.space, "layers": Whole(1, 4)}
 
     layers: int = Field(default=2, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0)
