@@ -20,6 +20,6 @@ SCORERS: Mapping[str, str] = {
     "dot": "kgrec.zoo.scorers:DotScorer",
     "kgcn": "kgrec.zoo.kgcn_scorer:KGCNScorer",
     "pykeen": "kgrec.zoo.pykeen_scorer:PykeenScorer",
-    "sequence": "kgrec.zoo.sasrec_scorer:SASRecScorer",
+    "sasrec": "kgrec.zoo.sasrec_scorer:SASRecScorer",
 }
 """Kind of a saved scorer → where its class is; none of these modules imports torch."""
