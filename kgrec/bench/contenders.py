@@ -10,6 +10,7 @@ from kgrec.bench.controls import shuffled_graph, shuffled_vectors, without_relat
 from kgrec.errors import UserError, nearest
 from kgrec.evaluation.baselines import BASELINES
 from kgrec.tune.models import MODELS, Tunable
+from kgrec.tune.models.flow import CutFlow
 from kgrec.tune.task import FitData
 from kgrec.zoo import ZOO
 
@@ -19,6 +20,20 @@ REFERENCE = "EASE"
 """What differences are taken to."""
 KGE_MODELS = ("ComplEx", "DistMult", "RotatE")
 """PyKEEN models beside the recipes' TransE."""
+CHANNELS = (
+    "ease",
+    "rp3",
+    "low",
+    "learned",
+    "kg",
+    "text",
+    "embedding",
+    "ease>similar",
+    "similar>low",
+    "sequence",
+    "content",
+)
+"""The flagship's families of channels, each of which is taken out once."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +92,24 @@ def _contenders() -> dict[str, Contender]:
     rows = [Contender(name, "baseline", MODELS[name], reads_vectors=False) for name in (*BASELINES, "EASE + recency")]
     rows += [Contender(name, "zoo", MODELS[name]) for name in ZOO]
     rows.append(Contender("linear", "zoo", MODELS["linear"]))
+    rows += _flagship()
     return {row.name: row for row in rows}
+
+
+def _flagship() -> list[Contender]:
+    """The flagship and its ablations: cheap ones first, then whole fits with something missing."""
+    flow = MODELS[FLAGSHIP]
+    rest: dict[str, Any] = {"group": "ablation", "refits": False, "compared_with": FLAGSHIP}
+    return [
+        Contender(FLAGSHIP, "flagship", flow),
+        *(Contender(f"flow − {name}", model=CutFlow(name), cut_from=FLAGSHIP, **rest) for name in CHANNELS),
+        *(Contender(f"flow, {what}", model=flow, alter=alter, **rest) for what, alter in ALTERED.items()),
+        *(Contender(f"flow, {kge} vectors", model=flow, kge=kge, **rest) for kge in KGE_MODELS),
+        *(
+            Contender(f"flow − {name}, gates refitted", model=flow, settings={"without": [name]}, **rest)
+            for name in CHANNELS
+        ),
+    ]
 
 
 CONTENDERS: Mapping[str, Contender] = _contenders()

@@ -124,11 +124,12 @@ class Results:
         record = self.records[cell]
         row = {**cell.to_json(), "group": CONTENDERS[cell.model].group, "status": record["status"], "published": False}
         if record["status"] != "done":
-            return {**row, "reason": record["reason"], "metrics": {}, "low": None, "high": None}
+            unknown = dict.fromkeys(("low", "high", "cpu_s", "peak_mb"))
+            return {**row, "reason": record["reason"], "metrics": {}, **unknown}
         for part, prefix in (("test", ""), ("valid", "valid_")):
             mine = self.figures.get((cell, part))  # type: ignore[arg-type]
             other = self._reference(cell, part)  # type: ignore[arg-type]
-            gained = self._difference([mine], [other]) if mine and other else {}
+            gained = self._difference([mine], [other]) if mine and other and cell.model != REFERENCE else {}
             low, high = gained.get("ndcg@10", (None, None, None))[1:]
             row |= {
                 prefix + "metrics": _rounded(mine.means) if mine else {},

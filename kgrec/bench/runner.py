@@ -26,6 +26,7 @@ LIMIT = 600
 """Seconds of CPU that a cell may take."""
 PATIENCE = 3
 """A cell may take so many times its limit of wall-clock time (a busy machine), looking for settings of CPU time."""
+SEARCH = ("kgrec.tune.grid", "kgrec.tune.task")
 THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "POLARS", "RAYON")} | {
     "POLARS_MAX_THREADS": "1"
 }
@@ -77,7 +78,7 @@ class Runner:
                     "data": parts,
                     "settings": dict(row.settings),
                     "grid": {name: list(values) for name, values in row.model.grid.items()},
-                    "code": source_hash(row.model.code),
+                    "code": source_hash((*row.model.code, *(SEARCH if cell.fit == "choose" else ()))),
                     "altered": source_hash(("kgrec.bench.controls",)) if row.alter is not None else None,
                     "recipe": recipe.model_dump(mode="json", include=set(row.model.sections)),
                     "ranking": [recipe.evaluation.candidates, recipe.split.kind, WIDTH],

@@ -1,20 +1,23 @@
 """The best point of a grid, on validation data.
 
-A small grid is tried whole.  A large one is tried at every third value of each parameter; from the best of these, all
-neighbours (one step along any of the parameters together) are tried and the best point moved to, until no neighbour is
-better.  So the point that is found is better than all around it, and ``edges`` says where the grid itself ended it.
+A small grid is tried whole.  A large one is tried at every third value of each parameter; from each of the best three
+of these, all neighbours (one step along any of the parameters together) are tried and the best point moved to, until no
+neighbour is better.  So the point that is found is better than all around it, and ``edges`` says where the grid itself
+ended it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-WHOLE = 40
+WHOLE = 250
 """Points up to which a grid is tried whole."""
 COARSE = 3
+STARTS = 3
 
 Point = tuple[int, ...]
 
@@ -27,7 +30,7 @@ class Found:
         settings: parameter → value.
         value: what it reaches.
         tried: how many points were tried.
-        edges: parameters whose best value is the first or last of several in the grid.
+        edges: parameters whose best value is the first or last of several in the grid and not 0, their own end.
     """
 
     settings: Mapping[str, float]
@@ -57,31 +60,31 @@ def search(
     def settings_at(point: Point) -> dict[str, float]:
         return {name: axis[i] for name, axis, i in zip(names, axes, point)}
 
-    def best_of(points: Sequence[Point]) -> Point:
-        for point in points:
+    def ranked(points: Iterable[Point]) -> list[Point]:
+        listed = list(points)
+        for point in listed:
             tried.add(point)
             if point not in values:
                 values[point] = measure(settings_at(point))
                 remember(point, values[point])
-        return min(points, key=lambda point: (-values[point], point))
+        return sorted(listed, key=lambda point: (-values[point], point))
 
     sizes = [len(axis) for axis in axes]
-    if _count(sizes) <= WHOLE:
-        best = best_of(list(product(*map(range, sizes))))
+    if math.prod(sizes) <= WHOLE:
+        best = ranked(product(*map(range, sizes)))[0]
     else:
-        best = best_of(list(product(*(range(min(1, size - 1), size, COARSE) for size in sizes))))
-        while True:
-            around = product(*(range(max(i - 1, 0), min(i + 2, size)) for i, size in zip(best, sizes)))
-            better = best_of(list(around))
-            if values[better] <= values[best]:
-                break
-            best = better
-    edges = tuple(name for name, size, i in zip(names, sizes, best) if size > 1 and i in (0, size - 1))
-    return Found(settings_at(best), values[best], len(tried), edges)
-
-
-def _count(sizes: Sequence[int]) -> int:
-    total = 1
-    for size in sizes:
-        total *= size
-    return total
+        tops = []
+        for top in ranked(product(*(range(min(1, size - 1), size, COARSE) for size in sizes)))[:STARTS]:
+            while True:
+                around = product(*(range(max(i - 1, 0), min(i + 2, size)) for i, size in zip(top, sizes)))
+                better = ranked(around)[0]
+                if values[better] <= values[top]:
+                    break
+                top = better
+            tops.append(top)
+        best = ranked(tops)[0]
+    found = settings_at(best)
+    edges = tuple(
+        name for name, size, i in zip(names, sizes, best) if size > 1 and i in (0, size - 1) and found[name] != 0
+    )
+    return Found(found, values[best], len(tried), edges)

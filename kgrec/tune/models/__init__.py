@@ -6,6 +6,7 @@ from kgrec.errors import UserError, nearest
 from kgrec.evaluation.baselines import BASELINES
 from kgrec.tune.models.base import Fitted, How, Tunable
 from kgrec.tune.models.baseline import BaselineModel, RecencyModel
+from kgrec.tune.models.flow import FlowModel
 from kgrec.tune.models.linear import LinearModel
 from kgrec.tune.models.zoo import ZooModel
 from kgrec.zoo import ZOO
@@ -13,6 +14,7 @@ from kgrec.zoo import ZOO
 MODELS: dict[str, Tunable] = {
     model.name: model
     for model in (
+        FlowModel(),
         LinearModel(),
         *map(BaselineModel, BASELINES),
         RecencyModel(),

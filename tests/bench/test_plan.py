@@ -1,0 +1,64 @@
+"""Cells come in the stated order, each after what it needs, none twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from kgrec.bench.cells import Cell
+from kgrec.bench.contenders import CONTENDERS, contender_named
+from kgrec.bench.plan import DATASETS, plan, requirements
+from kgrec.errors import UserError
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_order(final: bool) -> None:
+    cells = plan(DATASETS, 5, final=final)
+    assert len(set(cells)) == len(cells)
+    place = {cell: i for i, cell in enumerate(cells)}
+    for cell in cells:
+        assert all(place[above] < place[cell] for above in requirements(cell).values()), cell
+    assert {cell.fit for cell in cells} == {"choose", "train", *(["train+valid"] if final else [])}
+
+    def last(group: tuple[str, ...], seeds: range, datasets: tuple[str, ...] = DATASETS) -> int:
+        return max(
+            i
+            for cell, i in place.items()
+            if CONTENDERS[cell.model].group in group and cell.seed in seeds and cell.dataset in datasets
+        )
+
+    def first(group: tuple[str, ...], seeds: range, datasets: tuple[str, ...] = DATASETS) -> int:
+        return min(
+            i
+            for cell, i in place.items()
+            if CONTENDERS[cell.model].group in group and cell.seed in seeds and cell.dataset in datasets
+        )
+
+    core = ("flagship", "baseline")
+    assert last(core, range(3)) < first(("zoo",), range(5))
+    assert last(("zoo",), range(1), ("ml-100k",)) < first(core, range(3, 5))
+    assert last(core, range(5)) < first(("zoo",), range(1), ("lastfm",))
+    assert last(("zoo",), range(1), ("lastfm",)) < first(("zoo",), range(1, 3))
+
+
+def test_seeds_only_where_they_matter() -> None:
+    cells = plan(("lastfm",), 4, models=["EASE", "iALS"])
+    assert [cell.seed for cell in cells if cell.model == "EASE" and cell.fit == "train"] == [0]
+    assert [cell.seed for cell in cells if cell.model == "iALS" and cell.fit == "train"] == [0, 1, 2, 3]
+    assert [cell.model for cell in cells if cell.fit == "choose"] == ["EASE", "iALS"]
+
+
+def test_the_reference_is_always_there() -> None:
+    cells = plan(("lastfm",), 1, models=["Popularity"], final=True)
+    assert cells == [
+        Cell("lastfm", "EASE", "choose", 0),
+        Cell("lastfm", "EASE", "train", 0),
+        Cell("lastfm", "EASE", "train+valid", 0),
+        Cell("lastfm", "Popularity", "train", 0),
+        Cell("lastfm", "Popularity", "train+valid", 0),
+    ]
+
+
+def test_names() -> None:
+    assert contender_named("ials").name == "iALS"
+    with pytest.raises(UserError, match="did you mean 'LightGCN'"):
+        contender_named("LightGNC")
