@@ -17,7 +17,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -177,6 +177,11 @@ class Snapshot:
         matrix.sum_duplicates()
         matrix.data[:] = 1.0
         return matrix
+
+    def refitted(self) -> Snapshot:
+        """The same snapshot with its validation part moved into training: the last fit, once every choice is made."""
+        split = pl.col("split").replace("valid", "train")
+        return replace(self, interactions=self.interactions.with_columns(split=split))
 
     def interacted(self) -> NDArray[np.bool_]:
         """Items that occur in the interaction data, any part: bool, shape ``[num_items]``."""

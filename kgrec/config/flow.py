@@ -1,0 +1,39 @@
+"""Settings of the flow model; part of the recipe."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FlowConfig(BaseModel):
+    """The linear flow over typed edges.  The defaults are meant for every data set: sizes and density decide the rest.
+
+    Attributes:
+        channels: builders by name; empty: all that the snapshot has something for.
+        without: builders or channels that are left out.
+        folds: inner folds on which the gates are fitted; each holds out ``held_out`` of every user's training items.
+        held_out: share of a user's training items in a fold.
+        dim: of low-rank channels.
+        learned_seeds: runs of the learned low-rank channel whose mean is taken in the last build (folds make one).
+        epochs: at most, of the learned low-rank channel.
+        neighbours: of an item in similarity channels.
+        gate_users: at most so many users fit the gates.
+        gate_items: at most so many items stand in a gate user's ranking: the rest is sampled.
+        max_dense: the largest item-item matrix kept dense; beyond it channels are sparse.
+        knowledge: 0: as trained … 1: literal knowledge and text alone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channels: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    folds: int = Field(default=2, ge=1, le=8)
+    held_out: float = Field(default=0.15, gt=0, lt=0.5)
+    dim: int = Field(default=64, ge=1)
+    learned_seeds: int = Field(default=2, ge=1)
+    epochs: int = Field(default=24, ge=1)
+    neighbours: int = Field(default=100, ge=1)
+    gate_users: int = Field(default=3000, ge=1)
+    gate_items: int = Field(default=50_000, ge=100)
+    max_dense: int = Field(default=20_000, ge=0)
+    knowledge: float = Field(default=0.0, ge=0, le=1)

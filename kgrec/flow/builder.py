@@ -1,0 +1,76 @@
+"""What makes channels: one builder a family, found by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from kgrec.config.flow import FlowConfig
+from kgrec.flow.channel import Channel
+from kgrec.flow.hops import Hop
+from kgrec.flow.part import Part
+from kgrec.progress import SILENT, Progress
+
+
+@dataclass
+class Context:
+    """What a builder is told besides the data.
+
+    Attributes:
+        config: settings of the model.
+        seed: of this build.
+        device: for builders that train.
+        held_out: interactions of the fold on which the gates will be fitted, binary CSR ``[users, items]``: a builder
+            may stop or choose on them; None in the last build, which has only the choices of the folds.
+        choices: what builders chose on the folds, by builder; the last build reads it.
+        built: channels made so far, by builder.
+        progress: is told what is switched off or approximated.
+    """
+
+    config: FlowConfig
+    seed: int = 0
+    device: str = "cpu"
+    held_out: sp.csr_array | None = None
+    choices: dict[str, Any] = field(default_factory=dict)
+    built: dict[str, tuple[Channel, ...]] = field(default_factory=dict)
+    progress: Progress = SILENT
+
+    def dense(self, part: Part) -> bool:
+        """Whether a matrix of all seen items by all seen items is small enough to be kept."""
+        return len(part.seen) <= self.config.max_dense
+
+
+class Builder(ABC):
+    """Makes the channels of one family from the training part, and says how to read them.
+
+    Attributes:
+        name: of the family; its channels are called ``name`` or ``name:detail``.
+        after: families that are built before, where they are switched on.
+    """
+
+    name: ClassVar[str]
+    after: ClassVar[tuple[str, ...]] = ()
+
+    def missing(self, part: Part) -> str | None:
+        """Why the family cannot be made from these data, for example ``no item has a text``; None where it can."""
+        return None
+
+    @abstractmethod
+    def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        """The channels; they may read nothing but the part and what the context holds."""
+
+    @abstractmethod
+    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+        """``W[source, target]`` as a sum over paths: (weight, hops), the weights adding up to it."""
+
+
+def support(part: Part, source: int, target: int) -> int:
+    """How many training users hold both items."""
+    column = part.by_item
+    first = column.indices[column.indptr[source] : column.indptr[source + 1]]
+    second = column.indices[column.indptr[target] : column.indptr[target + 1]]
+    return int(np.intersect1d(first, second, assume_unique=True).size)

@@ -1,0 +1,101 @@
+"""Two flows in a row: through items that share entities and texts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.channel import Channel, Factor
+from kgrec.flow.hops import Hop
+from kgrec.flow.part import Part
+
+
+class _Chained(Builder):
+    def missing(self, part: Part) -> str | None:
+        known = part.content.links is not None or part.content.text is not None
+        return None if known else "items have neither shared nodes nor texts"
+
+
+class EaseThenSimilar(_Chained):
+    """``max(W^ease, 0) S``: what co-preference leads to, and what is like it."""
+
+    name: ClassVar[str] = "ease>similar"
+    after: ClassVar[tuple[str, ...]] = ("ease",)
+
+    def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        similar = part.content.alike
+        if "ease" not in context.built or similar is None:
+            return ()
+        first = context.built["ease"][0]
+        weights = first.factors[0]
+        positive: Factor = weights.maximum(0) if sp.issparse(weights) else np.maximum(weights, 0)
+        seen = first.sources
+        return (Channel(self.name, "learned", (positive, sp.csr_array(similar[seen])), sources=seen),)
+
+    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+        ease, similar = channel.factors
+        assert channel.sources is not None
+        row = int(np.searchsorted(channel.sources, source))
+        if row >= len(channel.sources) or channel.sources[row] != source:
+            return []
+        last = sp.csc_array(similar)[:, [target]]
+        first = ease[[row]].toarray().ravel() if sp.issparse(ease) else ease[row]
+        item = part.item_type
+        found = []
+        for k, weight in zip(last.indices, last.data * first[last.indices]):
+            between = int(channel.sources[k])
+            if weight:
+                found.append(
+                    (
+                        float(weight),
+                        (
+                            Hop(
+                                "co-preference", (item, source), (item, between), support=support(part, source, between)
+                            ),
+                            Hop("similarity", (item, between), (item, target), support=support(part, between, target)),
+                        ),
+                    )
+                )
+        return found
+
+
+class SimilarThenLow(_Chained):
+    """``rownorm(S) W^low``: what is like it, and what low-rank co-preference leads to from there."""
+
+    name: ClassVar[str] = "similar>low"
+    after: ClassVar[tuple[str, ...]] = ("low",)
+
+    def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        similar = part.content.alike
+        if "low" not in context.built or similar is None:
+            return ()
+        low = context.built["low"][0]
+        total = np.asarray(similar.sum(axis=1)).ravel()
+        share = sp.csr_array(sp.diags_array(1.0 / np.maximum(total, 1e-12)) @ similar).astype(np.float32)
+        return (Channel(self.name, "learned", (share[:, low.sources], *low.factors), targets=low.targets),)
+
+    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+        share, left, right = channel.factors
+        assert channel.targets is not None
+        at = int(np.searchsorted(channel.targets, target))
+        if at >= len(channel.targets) or channel.targets[at] != target:
+            return []
+        row = share[[source]]
+        onward = left[row.indices] @ right[:, at]
+        item = part.item_type
+        found = []
+        for k, weight in zip(row.indices, row.data * onward):
+            between = int(channel.targets[k])
+            found.append(
+                (
+                    float(weight),
+                    (
+                        Hop("similarity", (item, source), (item, between), support=support(part, source, between)),
+                        Hop("latent", (item, between), (item, target), support=support(part, between, target)),
+                    ),
+                )
+            )
+        return found

@@ -1,0 +1,77 @@
+"""Shared entities: items linked to the same nodes of the knowledge graph."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.flow.builder import Builder, Context
+from kgrec.flow.channel import Channel
+from kgrec.flow.hops import Hop
+from kgrec.flow.links import Links
+from kgrec.flow.part import Part
+
+RELATIONS = 6
+"""So many relations have a channel of their own; the rest is pooled."""
+LEAST = 200
+"""Entries of the link matrix that a relation needs for a channel of its own."""
+
+
+class Knowledge(Builder):
+    """``kg``: the cosine of two items' idf-weighted links, kept for the nearest neighbours; ``kg:r``: the same for the
+    links of one relation, kept for all.
+
+    ``W_ji = Σ_x c_jx c_ix`` over links x = (relation, direction, node) with ``c`` the idf, rows of unit length; each
+    summand is a path ``j –r– x –r– i`` over edges that exist.
+    """
+
+    name: ClassVar[str] = "kg"
+
+    def missing(self, part: Part) -> str | None:
+        return None if part.content.links is not None else "no two items share a node"
+
+    def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        links = part.content.links
+        assert links is not None
+        channels = [Channel(self.name, "literal", (part.content.near_by_links,), knowledge=True)]
+        for name, columns in _relations(links):
+            rows = links.weighted(columns)
+            factors = (rows, sp.csr_array(rows.T))
+            channels.append(Channel(f"{self.name}:{name}", "literal", factors, knowledge=True))
+        return tuple(channels)
+
+    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+        links, rows = part.content.links, part.content.link_rows
+        assert links is not None
+        if channel.name == self.name:
+            near = channel.factors[0]
+            if target not in near.indices[near.indptr[source] : near.indptr[source + 1]]:
+                return []
+        else:
+            rows = channel.factors[0]
+        first, second = rows[[source]], rows[[target]]
+        both = np.intersect1d(first.indices, second.indices, assume_unique=True)
+        left = first.toarray().ravel()[both]
+        right = second.toarray().ravel()[both]
+        return [
+            (float(a * b), links.path(part.item_type, source, int(x), target)) for x, a, b in zip(both, left, right)
+        ]
+
+
+def _relations(links: Links) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Name and columns of every channel of its own, the most frequent relation first, ``rest`` last."""
+    relation = links.links["relation"].to_numpy()
+    degree = np.where(links.shared, links.degree, 0)
+    names, index = np.unique(relation.astype(str), return_inverse=True)
+    count = np.bincount(index, degree, minlength=len(names))
+    order = sorted(range(len(names)), key=lambda r: (-count[r], names[r]))
+    own = [r for r in order[:RELATIONS] if count[r] >= LEAST]
+    found = [(str(names[r]), links.shared & (index == r)) for r in own]
+    rest = links.shared & ~np.isin(index, own)
+    # one relation alone is what the channel over all links has already
+    if len(found) == 1 and not rest.any():
+        return []
+    return found + ([("rest", rest)] if degree[rest].sum() >= LEAST else [])

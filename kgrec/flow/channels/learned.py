@@ -1,0 +1,108 @@
+"""Low-rank co-preference trained to rank, alone and with what items are linked to or say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.flow.builder import Builder, Context
+from kgrec.flow.channel import Channel
+from kgrec.flow.channels.low import latent
+from kgrec.flow.content import ItemContent
+from kgrec.flow.hops import Hop
+from kgrec.flow.ndcg import ndcg10
+from kgrec.flow.part import Part
+
+LINKS = 3000
+"""The most frequent links have a learned row."""
+
+
+class Learned(Builder):
+    """``W_ji = e_j · f_i`` with ``e_j = E_j + Σ_x c_jx Q_x`` and ``f_i = F_i + Σ_y c_iy R_y``.
+
+    ``learned``: ids alone; ``learned:content``: x and y are the items' links, c as in :class:`~.knowledge.Knowledge`,
+    and the components of their whitened text vector.  ``E`` and ``F`` start at ``low``, ``Q``
+    and ``R`` at zero; trained with a softmax over all items on histories split at random, the mean of
+    several runs.
+    A source and a target factor per item, as in asymmetric SVD (Koren, Factorization meets the neighborhood, KDD 2008).
+    What the links' rows learn is mostly who the items are, not what they share: none of it counts as knowledge.
+    """
+
+    name: ClassVar[str] = "learned"
+    after: ClassVar[tuple[str, ...]] = ("low",)
+
+    def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        if "low" not in context.built:
+            return ()
+        low = context.built["low"][0]
+        seen = part.seen
+        content = _content(part.content)
+        variants = [(self.name, None)] + ([] if content is None else [(f"{self.name}:content", content)])
+        return tuple(
+            self._train(name, None if rows is None else rows[seen], part, context, low) for name, rows in variants
+        )
+
+    def _train(self, name: str, features: sp.csr_array | None, part: Part, context: Context, low: Channel) -> Channel:
+        from kgrec.flow.channels.learned_training import train_factors
+
+        seen = part.seen
+        stop = _stopping(part, context, seen)
+        epochs: dict[str, list[int]] = context.choices.setdefault(self.name, {})
+        limit, runs = context.config.epochs, 1
+        if context.held_out is None:
+            runs = context.config.learned_seeds
+            if epochs.get(name):
+                limit = max(1, round(float(np.mean(epochs[name]))))
+        sources, targets = [], []
+        for number in range(runs):
+            source, target, epoch = train_factors(
+                part.train[:, seen],
+                low.factors[0],
+                low.factors[1].T,
+                features,
+                epochs=limit,
+                validate=stop,
+                seed=context.seed + 1000 * number,
+                device=context.device,
+            )
+            sources.append(source)
+            targets.append(target / runs)
+        if context.held_out is not None:
+            epochs.setdefault(name, []).append(epoch)
+        factors = (np.concatenate(sources, axis=1), np.ascontiguousarray(np.concatenate(targets, axis=1).T))
+        return Channel(name, "learned", factors, sources=seen, targets=seen)
+
+    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+        return latent(channel, part, source, target)
+
+
+def _content(content: ItemContent) -> sp.csr_array | None:
+    """The most frequent links beside the whitened text: float32 CSR ``[items, features]``."""
+    parts = []
+    if content.link_rows is not None:
+        count = np.bincount(content.link_rows.indices, minlength=content.link_rows.shape[1])
+        most = np.sort(np.lexsort((np.arange(len(count)), -count))[:LINKS])
+        parts.append(content.link_rows[:, most[count[most] > 0]])
+    if content.white_text is not None:
+        parts.append(sp.csr_array(content.white_text))
+    return sp.csr_array(sp.hstack(parts, format="csr")) if parts else None
+
+
+def _stopping(
+    part: Part, context: Context, seen: NDArray[np.int64]
+) -> Callable[[NDArray[np.float32], NDArray[np.float32]], float] | None:
+    """NDCG@10 of the fold's held-out items; None in the last build."""
+    held_out = context.held_out
+    if held_out is None or not held_out.nnz:
+        return None
+    users = np.flatnonzero(np.diff(held_out.indptr))[: context.config.gate_users]
+    history, hidden = part.train[users][:, seen], held_out[users][:, seen]
+
+    def score(source: NDArray[np.float32], target: NDArray[np.float32]) -> float:
+        return float(ndcg10((history @ source) @ target.T, history, hidden).mean())
+
+    return score

@@ -1,0 +1,173 @@
+"""Trains the factors of :class:`kgrec.flow.channels.learned.Learned`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+BATCH = 128
+LEARNING_RATE, FEATURE_RATE, WEIGHT_DECAY = 1e-3, 3e-4, 0.1
+TEMPERATURE = 5.0
+"""First factor on the scores in the softmax; it is learned along."""
+SHARE = (0.4, 0.9)
+"""Of a history that is input in a step; the rest is what is to be found."""
+EVERY, PATIENCE = 2, 3
+"""Epochs between two looks at the held-out items; looks without a gain before it stops."""
+
+Validate = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
+
+
+def train_factors(
+    train: sp.csr_array,
+    source: NDArray[np.float32],
+    target: NDArray[np.float32],
+    features: sp.csr_array | None,
+    *,
+    epochs: int,
+    validate: Validate | None,
+    seed: int,
+    device: str,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    """AdamW on a softmax over all items.
+
+    Args:
+        train: binary CSR ``[users, n]``.
+        source, target: first values of the factors, ``[n, dim]``.
+        features: CSR ``[n, d]``; None for none.
+        epochs: at most.
+        validate: figure of (source, target) to stop on; None trains for all epochs.
+        seed: of the order of users and of the parts of their histories.
+        device: PyTorch's name of it.
+
+    Returns:
+        source and target factors with the features' share added, float32 ``[n, dim]``, and the number of epochs.
+    """
+    model = _Factors(source, target, features).to(device)
+    groups = [
+        {"params": [model.source, model.target], "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
+        {"params": [model.log_temperature], "lr": LEARNING_RATE, "weight_decay": 0.0},
+    ]
+    if features is not None:
+        groups.append({"params": [model.by_source, model.by_target], "lr": FEATURE_RATE, "weight_decay": WEIGHT_DECAY})
+    optimiser = torch.optim.AdamW(groups, fused=True)
+    rng = np.random.default_rng(seed)
+    users = np.flatnonzero(np.diff(train.indptr) >= 2)
+    best, kept, waiting = -1.0, (*model.numpy(), 0), 0
+    for epoch in range(1, epochs + 1):
+        order = rng.permutation(users)
+        for start in range(0, len(order), BATCH):
+            inputs, wanted = _split(train[order[start : start + BATCH]], rng)
+            loss = model.loss(_tensor(inputs, device), _tensor(wanted, device))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        if validate is None or (epoch % EVERY and epoch < epochs):
+            continue
+        now = model.numpy()
+        figure = validate(*now)
+        if figure > best:
+            best, kept, waiting = figure, (*now, epoch), 0
+        else:
+            waiting += 1
+            if waiting >= PATIENCE:
+                break
+    return kept if validate is not None else (*model.numpy(), epochs)
+
+
+class _Factors(nn.Module):
+    def __init__(
+        self,
+        source: NDArray[np.float32],
+        target: NDArray[np.float32],
+        features: sp.csr_array | None,
+    ) -> None:
+        super().__init__()
+        self.source = nn.Parameter(torch.from_numpy(np.array(source)))
+        self.target = nn.Parameter(torch.from_numpy(np.array(target)))
+        self.log_temperature = nn.Parameter(torch.tensor(float(np.log(TEMPERATURE))))
+        self.features: torch.Tensor | None = None
+        if features is not None:
+            dim = source.shape[1]
+            self.by_source = nn.Parameter(torch.zeros(features.shape[1], dim))
+            self.by_target = nn.Parameter(torch.zeros(features.shape[1], dim))
+            # constant, so that its product has a right gradient whatever its layout
+            self.features, self.turned = _csr(features), _csr(sp.csr_array(features.T))
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> _Factors:
+        super()._apply(fn, recurse)
+        if self.features is not None:
+            self.features, self.turned = fn(self.features), fn(self.turned)
+        return self
+
+    def forward(self) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.features is None:
+            return self.source, self.target
+        source = self.source + _Product.apply(self.features, self.turned, self.by_source)
+        return source, self.target + _Product.apply(self.features, self.turned, self.by_target)
+
+    def loss(self, inputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """Cross entropy of the wanted items, users alike: both dense ``[batch, n]``."""
+        source, target = self()
+        weight = inputs.sum(dim=1, keepdim=True).clamp(min=1.0) ** -0.5
+        scores = (weight * (inputs @ source)) @ target.T * self.log_temperature.exp()
+        log_share = scores.masked_fill(inputs > 0, -1e9).log_softmax(dim=1)
+        return -((log_share * wanted).sum(dim=1) / wanted.sum(dim=1)).mean()
+
+    def numpy(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with torch.no_grad():
+            source, target = self()
+            return source.cpu().numpy().copy(), target.cpu().numpy().copy()
+
+
+class _Product(torch.autograd.Function):
+    """``features @ parameter``; the gradient is a product with the transpose, which is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, features: torch.Tensor, turned: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+        ctx.turned = turned
+        return features @ parameter
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None, torch.Tensor]:
+        return None, None, ctx.turned @ gradients[0]
+
+
+def _csr(matrix: sp.csr_array) -> torch.Tensor:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+        warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int64)),
+            torch.from_numpy(matrix.indices.astype(np.int64)),
+            torch.from_numpy(matrix.data.astype(np.float32)),
+            matrix.shape,
+        )
+
+
+def _split(histories: sp.csr_array, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Every history cut in two at random, at least one item in each: two dense 0/1 matrices."""
+    count = np.diff(histories.indptr)
+    size = np.clip(np.round(count * rng.uniform(*SHARE, len(count))), 1, count - 1)
+    rows = np.repeat(np.arange(len(count)), count)
+    order = np.lexsort((rng.random(histories.nnz), rows))
+    place = np.empty(histories.nnz, dtype=np.int64)
+    place[order] = np.arange(histories.nnz) - np.repeat(histories.indptr[:-1], count)
+    inside = place < size[rows]
+    parts = []
+    for chosen in (inside, ~inside):
+        dense = np.zeros(histories.shape, dtype=np.float32)
+        dense[rows[chosen], histories.indices[chosen]] = 1.0
+        parts.append(dense)
+    return parts[0], parts[1]
+
+
+def _tensor(matrix: NDArray[np.float32], device: str) -> torch.Tensor:
+    return torch.from_numpy(matrix).to(device)

@@ -1,0 +1,57 @@
+"""What is taken up after what."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.channel import Channel
+from kgrec.flow.hops import Hop
+from kgrec.flow.part import Part
+
+LAST = 20
+"""Steps between two items of a user's sequence that still count."""
+
+
+class Sequence(Builder):
+    """``W_ji = Σ_u 1 / gap`` over users who took i up at most 20 steps after j, rows summing to 1.
+
+    Interactions of the same second have no order and do not count as one after the other.
+    """
+
+    name: ClassVar[str] = "sequence"
+
+    def missing(self, part: Part) -> str | None:
+        return None if part.times is not None else "interactions have no times"
+
+    def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        times = part.times
+        assert times is not None
+        users = np.repeat(np.arange(part.num_users), np.diff(times.indptr))
+        order = np.lexsort((times.indices, times.data, users))
+        user, item, at = users[order], times.indices[order], times.data[order]
+        sources, targets, weights = [], [], []
+        for gap in range(1, min(LAST, len(order) - 1) + 1):
+            follows = (user[gap:] == user[:-gap]) & (at[gap:] > at[:-gap])
+            sources.append(item[:-gap][follows])
+            targets.append(item[gap:][follows])
+            weights.append(np.full(int(follows.sum()), 1.0 / gap))
+        shape = (part.num_items, part.num_items)
+        if not sources:
+            return ()
+        entries = (np.concatenate(weights), (np.concatenate(sources), np.concatenate(targets)))
+        counted = sp.csr_array(entries, shape=shape)
+        counted.sum_duplicates()
+        total = np.maximum(np.asarray(counted.sum(axis=1)).ravel(), 1e-12)
+        weights_ = sp.csr_array(sp.diags_array(1.0 / total) @ counted).astype(np.float32)
+        weights_.sort_indices()
+        return (Channel(self.name, "learned", (weights_,)),)
+
+    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+        weight = float(channel.weights(np.array([source]), target)[0])
+        item = part.item_type
+        hop = Hop("sequence", (item, source), (item, target), support=support(part, source, target))
+        return [(weight, (hop,))] if weight else []

@@ -1,0 +1,50 @@
+"""Similar texts, similar embeddings."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.channel import Channel
+from kgrec.flow.hops import Hop
+from kgrec.flow.part import Part
+
+
+class TextSimilarity(Builder):
+    """Cosine of the whitened language-model vectors, for each item's nearest neighbours."""
+
+    name: ClassVar[str] = "text"
+
+    def missing(self, part: Part) -> str | None:
+        return None if part.content.text is not None else "no item has a text vector"
+
+    def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        return (Channel(self.name, "content", (part.content.near_by_text,)),)
+
+    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+        return similarity(channel, part, source, target)
+
+
+class EmbeddingSimilarity(Builder):
+    """Cosine of the whitened knowledge-graph embedding, for each item's nearest neighbours."""
+
+    name: ClassVar[str] = "embedding"
+
+    def missing(self, part: Part) -> str | None:
+        return None if part.content.embedding is not None else "no item has a knowledge-graph embedding"
+
+    def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        return (Channel(self.name, "learned", (part.content.near_by_embedding,)),)
+
+    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+        return similarity(channel, part, source, target)
+
+
+def similarity(channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
+    """One hop between similar items."""
+    weight = float(channel.weights(np.array([source]), target)[0])
+    item = part.item_type
+    hop = Hop("similarity", (item, source), (item, target), support=support(part, source, target))
+    return [(weight, (hop,))] if weight else []

@@ -1,0 +1,95 @@
+"""What is known of items besides who holds them.  No fold changes it, so it is worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import svds
+
+from kgrec.flow.links import Links
+from kgrec.flow.vectors import nearest_neighbours, whiten
+
+DIM = 128
+"""Components kept of a text vector, of an embedding, of the matrix of links."""
+CHAINED = 50
+"""Neighbours of an item in :attr:`ItemContent.alike`."""
+
+
+@dataclass(frozen=True, eq=False)
+class ItemContent:
+    """Links, texts, embeddings of all items.
+
+    Attributes:
+        links: None where no two items are linked to the same node.
+        text: float32 ``[items, dim]``, zero rows where an item has no text; None without any.
+        embedding: likewise, of the knowledge graph.
+        neighbours: kept of an item where similar items are asked for.
+    """
+
+    links: Links | None
+    text: NDArray[np.float32] | None
+    embedding: NDArray[np.float32] | None
+    neighbours: int = 100
+
+    @cached_property
+    def link_rows(self) -> sp.csr_array | None:
+        """idf-weighted links that items share, rows of unit length: float32 CSR ``[items, links]``."""
+        return None if self.links is None else self.links.weighted(self.links.shared)
+
+    @cached_property
+    def near_by_links(self) -> sp.csr_array:
+        """Cosines of :attr:`link_rows`: float32 CSR ``[items, items]``."""
+        assert self.link_rows is not None
+        return nearest_neighbours(self.link_rows, self.neighbours)
+
+    @cached_property
+    def white_text(self) -> NDArray[np.float32] | None:
+        """Whitened text vectors, float32 ``[items, up to 128]``."""
+        return None if self.text is None else whiten(self.text, DIM)
+
+    @cached_property
+    def near_by_text(self) -> sp.csr_array:
+        """Cosines of :attr:`white_text`: float32 CSR ``[items, items]``."""
+        assert self.white_text is not None
+        return nearest_neighbours(self.white_text, self.neighbours)
+
+    @cached_property
+    def near_by_embedding(self) -> sp.csr_array:
+        """Cosines of the whitened embeddings: float32 CSR ``[items, items]``."""
+        assert self.embedding is not None
+        return nearest_neighbours(whiten(self.embedding, DIM), self.neighbours)
+
+    @cached_property
+    def alike(self) -> sp.csr_array | None:
+        """``S``: the nearest items by links plus the nearest by text, float32 CSR ``[items, items]``."""
+        parts = []
+        if self.link_rows is not None:
+            parts.append(nearest_neighbours(self.link_rows, CHAINED))
+        if self.white_text is not None:
+            parts.append(nearest_neighbours(self.white_text, CHAINED))
+        return sp.csr_array(sum(parts[1:], parts[0])).astype(np.float32) if parts else None
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """Whitened text beside the leading singular vectors of the links: float32 ``[items, up to 256]``; zero rows
+        for items of which nothing is known."""
+        parts = [] if self.white_text is None else [self.white_text]
+        if self.link_rows is not None:
+            used = np.flatnonzero(np.bincount(self.link_rows.indices, minlength=self.link_rows.shape[1]))
+            rows = self.link_rows[:, used].astype(np.float64)
+            k = min(DIM, min(rows.shape) - 1)
+            if k > 0:
+                u, s, _ = svds(rows, k=k, v0=np.ones(min(rows.shape)))
+                parts.append((u * s)[:, np.argsort(-s)].astype(np.float32))
+        return np.concatenate(parts, axis=1) if parts else np.zeros((self._items, 0), dtype=np.float32)
+
+    @property
+    def _items(self) -> int:
+        for one in (self.text, self.embedding):
+            if one is not None:
+                return len(one)
+        return 0

@@ -1,0 +1,208 @@
+"""Snapshot and vectors → a flow model: channels on folds, gates on what the folds hold out, channels on everything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.config.flow import FlowConfig
+from kgrec.dataset.features import Features
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.errors import DataError
+from kgrec.flow.ascent import Ascent, FlowsAt
+from kgrec.flow.builder import Builder, Context
+from kgrec.flow.candidates import Candidates, Histories, draw, flows_at
+from kgrec.flow.channel import Channel
+from kgrec.flow.channels.content import regress
+from kgrec.flow.folds import Fold, kind_of, make_folds
+from kgrec.flow.gates import Catalogue, Gate, Gates
+from kgrec.flow.model import Flow
+from kgrec.flow.part import Part, training_times
+from kgrec.flow.registry import chosen
+from kgrec.flow.softmax import fit_softmax
+from kgrec.progress import SILENT, Progress
+
+LEAST_USERS = 2
+
+
+def fit_flow(
+    snapshot: Snapshot,
+    config: FlowConfig | None = None,
+    *,
+    text: Features | None = None,
+    kg: Features | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress = SILENT,
+) -> Flow:
+    """Fits the model.
+
+    Gates are fitted on inner folds of the training part and on the validation part, channels never see either; then
+    the channels are built once more on the whole training part.
+
+    Args:
+        snapshot: nodes, edges, interactions.
+        config: settings.
+        text, kg: vectors by node type (:mod:`kgrec.dataset.features`).
+        seed: of folds, samples and learned factors: the same seed gives the same model.
+        device: of the builders that train.
+        progress: is told what is switched off and shows the folds.
+
+    Raises:
+        DataError: there are no training interactions, too few users or items to rank, or a vector is not finite.
+        RecipeError: an unknown channel.
+    """
+    config = config or FlowConfig()
+    part = Part.of(snapshot, text, kg, config.neighbours)
+    if len(part.seen) < 2:
+        raise DataError("there is one item only: nothing can be ranked", expected="two items or more")
+    if (part.user_degree > 0).sum() < LEAST_USERS:
+        raise DataError("there is one user only: nothing can be learned", expected="two users or more")
+    builders = _available(part, config, progress)
+    choices: dict[str, Any] = {}
+    valid = snapshot.matrix("valid")
+    kind = kind_of(part, valid, _times_of(snapshot, valid))
+    folds = make_folds(part, kind, config.folds, config.held_out, seed)
+    gates = []
+    with progress.task("fitting the gates", len(folds), "folds") as task:
+        for number, fold in enumerate(folds):
+            context = Context(config, seed, device, fold.held_out, choices, progress=SILENT if number else progress)
+            channels = build(fold.rest, builders, context)
+            gates.append(_fit_gates(fold, channels, valid, config, seed + number, kind == "last"))
+            task.advance()
+    if not gates:
+        progress.say("no user has three items: channels are summed as they are")
+    channels = build(part, builders, Context(config, seed, device, None, choices))
+    if not gates:
+        gates = [_plain(channels)]
+    kept, gates = _compact(channels, gates)
+    return Flow(kept, tuple(gates), catalogue(part), config, choices, seed)
+
+
+def rebuild(flow: Flow, snapshot: Snapshot, text: Features | None, kg: Features | None, seed: int, device: str) -> Flow:
+    """A fitted model's gates and choices over channels that are built on another snapshot."""
+    part = Part.of(snapshot, text, kg, flow.config.neighbours)
+    wanted = {one.family for one in flow.channels}
+    builders = tuple(one for one in _available(part, flow.config, SILENT) if one.name in wanted | _sources(wanted))
+    channels = build(part, builders, Context(flow.config, seed, device, None, dict(flow.choices)))
+    known = {one.name for one in flow.channels}
+    kept, gates = _compact(tuple(one for one in channels if one.name in known), list(flow.gates))
+    return Flow(kept, tuple(gates), catalogue(part), flow.config, flow.choices, seed)
+
+
+def _sources(families: set[str]) -> set[str]:
+    """What some families are made from."""
+    return {name for one in chosen((), ()) if one.name in families for name in one.after}
+
+
+def build(part: Part, builders: tuple[Builder, ...], context: Context) -> tuple[Channel, ...]:
+    """All channels on one part, in the builders' order."""
+    channels: list[Channel] = []
+    for builder in builders:
+        made = builder.build(part, context)
+        context.built[builder.name] = made
+        channels.extend(one for one in made if one.name not in context.config.without)
+    return tuple(channels)
+
+
+def catalogue(part: Part) -> Catalogue:
+    """What prior and gates read of the items, with the popularity of unseen ones foretold from their content."""
+    foretold = np.zeros(part.num_items)
+    features = part.content.vectors
+    new = np.flatnonzero((part.item_degree == 0) & (np.abs(features).sum(axis=1) > 0)) if features.size else []
+    if len(new):
+        seen = part.seen
+        popularity = np.log1p(part.item_degree[seen])[:, None].astype(np.float32)
+        foretold[new] = regress(features, seen, popularity, np.asarray(new), np.ones(len(seen)))[:, 0]
+    return Catalogue(part.item_degree, foretold)
+
+
+def _available(part: Part, config: FlowConfig, progress: Progress) -> tuple[Builder, ...]:
+    found = []
+    for builder in chosen(config.channels, config.without):
+        reason = builder.missing(part)
+        if reason is None:
+            found.append(builder)
+        else:
+            progress.say(f"channel {builder.name} is off: {reason}")
+    return tuple(found)
+
+
+def _fit_gates(
+    fold: Fold, channels: tuple[Channel, ...], valid: sp.csr_array, config: FlowConfig, seed: int, in_time: bool
+) -> Gates:
+    rest, items = fold.rest, catalogue(fold.rest)
+    names = tuple(one.name for one in channels)
+    universe = (np.bincount(fold.held_out.indices, minlength=rest.num_items) > 0) | (rest.item_degree > 0)
+    universe[valid.indices] = True
+    histories = _histories(rest, fold.held_out, universe, config, seed)
+    first = draw(histories, channels, items, None, {}, seed)
+    gates = fit_softmax(first, names, items, histories.log_size, None, seed)
+    # the ascent may look at the validation part too: its items are as unseen by these channels as the fold's
+    both = sp.csr_array(fold.held_out + valid)
+    both = sp.csr_array(both - both.multiply(rest.train))
+    both.eliminate_zeros()
+    both.data[:] = 1.0
+    histories = _histories(rest, both, universe, config, seed)
+    for _ in range(2):
+        recency = {name: gate.recency for name, gate in gates.by_channel.items()}
+        near = draw(histories, channels, items, gates, recency, seed + 1)
+        # what is held out at random is no younger than the rest: age could only mislead
+        recent = _recency_flows(near, histories, channels) if in_time else None
+        ascent = Ascent(near, names, items, histories.log_size, gates, recent)
+        gates = ascent.climb()
+    return _standardised(gates, near, ascent)
+
+
+def _histories(
+    rest: Part, relevant: sp.csr_array, universe: NDArray[np.bool_], config: FlowConfig, seed: int
+) -> Histories:
+    users = np.flatnonzero(np.diff(relevant.indptr))
+    if len(users) > config.gate_users:
+        users = np.sort(np.random.default_rng(seed).choice(users, config.gate_users, replace=False))
+    times = None if rest.times is None else rest.times[users]
+    return Histories(rest.train[users], times, sp.csr_array(relevant[users]), universe)
+
+
+def _recency_flows(near: Candidates, histories: Histories, channels: tuple[Channel, ...]) -> FlowsAt | None:
+    if histories.times is None:
+        return None
+    by_name = {one.name: one for one in channels}
+    kept: dict[tuple[str, float], NDArray[np.float32]] = {}
+
+    def flow(name: str, power: float) -> NDArray[np.float32]:
+        if (name, power) not in kept:
+            kept[name, power] = flows_at(near.items, histories, [by_name[name]], {name: power})[:, 0]
+        return kept[name, power]
+
+    return flow
+
+
+def _standardised(gates: Gates, near: Candidates, ascent: Ascent) -> Gates:
+    """Scaled so that a user's scores spread over the sampled items with standard deviation 1, on average."""
+    sampled = np.isfinite(near.log_weight)
+    spread = [score[row].std() for score, row in zip(ascent.score, sampled) if row.any()]
+    return replace(gates, scale=1.0 / max(float(np.mean(spread)), 1e-9))
+
+
+def _plain(channels: tuple[Channel, ...]) -> Gates:
+    return Gates({one.name: Gate(1.0) for one in channels}, (0.1, 0.0, 0.0))
+
+
+def _compact(channels: tuple[Channel, ...], gates: list[Gates]) -> tuple[tuple[Channel, ...], list[Gates]]:
+    """Without the channels whose gate is 0 in every fold; a channel that a fold had not gets the gate 0 there."""
+    off = Gate(0.0)
+    kept = tuple(one for one in channels if any(g.by_channel.get(one.name, off).strength for g in gates))
+    return kept, [replace(g, by_channel={one.name: g.by_channel.get(one.name, off) for one in kept}) for g in gates]
+
+
+def _times_of(snapshot: Snapshot, valid: sp.csr_array) -> NDArray[np.float64] | None:
+    pairs = snapshot.pairs("valid").sort("user", "item")
+    if not valid.nnz or training_times(snapshot) is None or pairs["timestamp"].null_count():
+        return None
+    first = snapshot.pairs("train")["timestamp"].min()
+    return pairs["timestamp"].to_numpy().astype(np.float64) - float(first) + 1.0  # type: ignore[arg-type]

@@ -1,0 +1,153 @@
+"""The inner loops of gate fitting, compiled.
+
+All work on candidates: for each user ``u`` a row of ``k`` items, ``flows[u, c]`` the channels' scores there,
+``features`` those of the prior.  Items come with the level of their degree, so that a power is raised once a level.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+DEPTH = 10
+"""Of the NDCG that the ascent climbs."""
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+def gradient(
+    users: NDArray[np.int64],
+    flows: F32,
+    level: NDArray[np.int32],
+    features: F32,
+    log_weight: F32,
+    relevant: NDArray[np.bool_],
+    log_degree: F32,
+    log_history: F32,
+    strength: F64,
+    user_power: F64,
+    item_power: F64,
+    prior: F64,
+    out: F64,
+) -> Any:
+    """Softmax cross entropy of some users, summed, and its gradient.
+
+    Args:
+        users: rows to use.
+        flows: ``[U, C, K]``; level, log_weight, relevant: ``[U, K]``; features: ``[U, K, 3]``.
+        log_weight: log of how many items a candidate stands for; -inf where there is none.
+        log_degree: ``log d`` of each level; log_history: ``log n_u``: ``[U]``.
+        strength, user_power, item_power: ``[C]``; prior: ``[3]``.
+        out: ``[3, C + 1]``, receives the gradients of strength, user_power, item_power; the last column has the prior's.
+
+    Returns:
+        the summed loss.
+    """
+    channels, width = flows.shape[1], flows.shape[2]
+    score = np.empty(width, np.float32)
+    power = np.empty((channels, len(log_degree)), np.float32)
+    for c in range(channels):
+        for d in range(len(log_degree)):
+            power[c, d] = np.exp(item_power[c] * log_degree[d])
+    total = 0.0
+    out[:] = 0.0
+    for u in users:
+        wanted = 0
+        for i in range(width):
+            score[i] = log_weight[u, i]
+            for f in range(3):
+                score[i] += prior[f] * features[u, i, f]
+            if relevant[u, i]:
+                wanted += 1
+        if wanted == 0:
+            continue
+        for c in range(channels):
+            weight = np.float32(strength[c] * np.exp(user_power[c] * log_history[u]))
+            for i in range(width):
+                score[i] += weight * power[c, level[u, i]] * flows[u, c, i]
+        highest = score[0]
+        for i in range(width):
+            highest = max(highest, score[i])
+        mass = 0.0
+        for i in range(width):
+            if relevant[u, i]:
+                total -= (score[i] - highest) / wanted
+            score[i] = np.exp(score[i] - highest)
+            mass += score[i]
+        total += np.log(mass)
+        for i in range(width):
+            score[i] /= mass
+            if relevant[u, i]:
+                score[i] -= 1.0 / wanted
+            for f in range(3):
+                out[f, channels] += score[i] * features[u, i, f]
+        for c in range(channels):
+            first = np.float32(0.0)
+            second = np.float32(0.0)
+            for i in range(width):
+                d = level[u, i]
+                part = score[i] * power[c, d] * flows[u, c, i]
+                first += part
+                second += part * log_degree[d]
+            history = np.exp(user_power[c] * log_history[u])
+            out[0, c] += history * first
+            out[1, c] += strength[c] * history * log_history[u] * first
+            out[2, c] += strength[c] * history * second
+    return total
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+def add(
+    score: F32,
+    flows: F32,
+    level: NDArray[np.int32],
+    log_degree: F32,
+    log_history: F32,
+    strength: float,
+    user_power: float,
+    item_power: float,
+) -> None:
+    """``score[u, i] += strength · n_u^a · d_i^b · flows[u, i]``, all ``[U, K]``."""
+    power = np.exp(item_power * log_degree).astype(np.float32)
+    for u in range(score.shape[0]):
+        weight = np.float32(strength * np.exp(user_power * log_history[u]))
+        for i in range(score.shape[1]):
+            score[u, i] += weight * power[level[u, i]] * flows[u, i]
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+def ndcg(score: F32, relevant: NDArray[np.bool_], wanted: NDArray[np.int64], gain: F64, ideal: F64, out: F64) -> None:
+    """NDCG@10 of every user over the candidates, which stand in the order of their ids; -inf is no candidate.
+
+    Args:
+        score, relevant: ``[U, K]``; wanted: relevant items of each user, ``[U]``.
+        gain, ideal: discount of each rank and its running sum, ``[10]``.
+        out: ``[U]``.
+    """
+    value = np.empty(DEPTH, np.float32)
+    place = np.empty(DEPTH, np.int64)
+    for u in range(score.shape[0]):
+        out[u] = 0.0
+        if wanted[u] == 0:
+            continue
+        value[:] = -np.inf
+        place[:] = -1
+        for i in range(score.shape[1]):
+            now = score[u, i]
+            if now > value[DEPTH - 1]:
+                rank = DEPTH - 1
+                while rank > 0 and value[rank - 1] < now:
+                    value[rank] = value[rank - 1]
+                    place[rank] = place[rank - 1]
+                    rank -= 1
+                value[rank] = now
+                place[rank] = i
+        found = 0.0
+        for rank in range(DEPTH):
+            if place[rank] >= 0 and relevant[u, place[rank]]:
+                found += gain[rank]
+        out[u] = found / ideal[min(wanted[u], DEPTH) - 1]

@@ -1,0 +1,102 @@
+"""What items are linked to: the knowledge graph as the items see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.flow.hops import Hop, Node
+
+KEY = ["relation", "outward", "node_type", "node"]
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """Items × (relation, direction, node).
+
+    An item that is the target of ``x –r→ item`` has the link (r, inward, x).  Where an item is itself somebody's
+    neighbour over (r, direction), it also holds that link to itself (``itself``), so that a direct edge between two
+    items is a path too.
+
+    Attributes:
+        matrix: binary float32 CSR ``[items, links]``.
+        links: a row per column of the matrix: relation, outward (the item is the edge's source), node_type, node.
+        itself: bool, parallel to ``matrix.data``: the entry stands for the item itself, not for an edge of it.
+    """
+
+    matrix: sp.csr_array
+    links: pl.DataFrame
+    itself: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Links | None:
+        """The links of a snapshot's items; None where no two items share one."""
+        item = pl.col("source_type") == snapshot.item_type
+        out = snapshot.edges.filter(item).select(
+            item="source", relation="relation", outward=pl.lit(True), node_type="target_type", node="target"
+        )
+        into = snapshot.edges.filter(pl.col("target_type") == snapshot.item_type).select(
+            item="target", relation="relation", outward=pl.lit(False), node_type="source_type", node="source"
+        )
+        found = pl.concat([out, into]).with_columns(itself=pl.lit(False))
+        if found.is_empty():
+            return None
+        own = (
+            found.filter(pl.col("node_type") == snapshot.item_type)
+            .select(item="node", relation="relation", outward="outward", node_type="node_type", node="node")
+            .with_columns(itself=pl.lit(True))
+        )
+        # an edge of the item comes before its standing for itself where a self-loop gives both
+        found = pl.concat([found, own]).group_by("item", *KEY).agg(pl.col("itself").min())
+        links = found.select(KEY).unique().sort(KEY).with_row_index("column")
+        found = found.join(links, on=KEY, how="left").sort("item", "column")
+        column = found["column"].to_numpy().astype(np.int64)
+        matrix = sp.csr_array(
+            (np.ones(len(found), dtype=np.float32), (found["item"].to_numpy(), column)),
+            shape=(snapshot.num_items, len(links)),
+        )
+        matrix.sort_indices()
+        made = cls(matrix, links.drop("column"), found["itself"].to_numpy())
+        return made if made.shared.any() else None
+
+    @cached_property
+    def degree(self) -> NDArray[np.int64]:
+        """Items of each link: int64 ``[links]``."""
+        return np.bincount(self.matrix.indices, minlength=self.matrix.shape[1]).astype(np.int64)
+
+    @cached_property
+    def shared(self) -> NDArray[np.bool_]:
+        """Links of two items or more: the others lead nowhere. bool ``[links]``."""
+        return np.asarray(self.degree >= 2)
+
+    def weighted(self, columns: NDArray[np.bool_]) -> sp.csr_array:
+        """``c``: the idf of these links, every row of unit length; float32 CSR ``[items, links]``."""
+        idf = np.where(columns, np.log(self.matrix.shape[0] / np.maximum(self.degree, 1)) + 0.1, 0.0)
+        rows = sp.csr_array((idf[self.matrix.indices], self.matrix.indices, self.matrix.indptr), self.matrix.shape)
+        length = np.sqrt(np.asarray(rows.power(2).sum(axis=1)).ravel())
+        rows = sp.csr_array(sp.diags_array(1.0 / np.maximum(length, 1e-12)) @ rows).astype(np.float32)
+        rows.eliminate_zeros()
+        rows.sort_indices()
+        return rows
+
+    def path(self, item_type: str, source: int, column: int, target: int) -> tuple[Hop, ...]:
+        """The edges by which two items hold the same link; an item that is the link's own node gives none."""
+        relation, outward, node_type, node = self.links.row(column)
+        middle: Node = (node_type, node)
+        hops = []
+        if not self._is_itself(source, column):
+            hops.append(Hop("fact", (item_type, source), middle, relation, outward))
+        if not self._is_itself(target, column):
+            hops.append(Hop("fact", middle, (item_type, target), relation, not outward))
+        return tuple(hops)
+
+    def _is_itself(self, item: int, column: int) -> bool:
+        start, stop = self.matrix.indptr[item : item + 2]
+        place = start + int(np.searchsorted(self.matrix.indices[start:stop], column))
+        return bool(self.itself[place])

@@ -1,0 +1,126 @@
+"""The fitted model and its score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.config.flow import FlowConfig
+from kgrec.dataset.features import Features
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.flow.candidates import coefficient
+from kgrec.flow.channel import Channel
+from kgrec.flow.gates import Catalogue, Gate, Gates
+from kgrec.flow.part import training_times
+from kgrec.flow.recency import weigh
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """``score(u, i) = prior_i + Σ_folds Σ_c g_c n_u^{a_c} d_i^{b_c} (h_u^{r_c} W^c)_i``.
+
+    Attributes:
+        channels: built on the whole training part.
+        gates: of every fold.
+        catalogue: of the items.
+        config: how it was made; choices: what builders chose on the folds; seed.
+    """
+
+    channels: tuple[Channel, ...]
+    gates: tuple[Gates, ...]
+    catalogue: Catalogue
+    config: FlowConfig
+    choices: Mapping[str, Any]
+    seed: int
+
+    def without(self, *names: str) -> Flow:
+        """The same gates with some channels (by name, or all of a family) taken out."""
+        off = {one.name: 0.0 for one in self.channels if one.name in names or one.family in names}
+        kept = tuple(one for one in self.channels if one.name not in off)
+        gates = tuple(replace(one, by_channel={c.name: one.by_channel[c.name] for c in kept}) for one in self.gates)
+        return replace(self, channels=kept, gates=gates)
+
+    def refit(
+        self,
+        snapshot: Snapshot,
+        *,
+        text: Features | None = None,
+        kg: Features | None = None,
+        seed: int | None = None,
+        device: str = "cpu",
+    ) -> Flow:
+        """The same gates and choices, the channels built anew on another snapshot's training part."""
+        from kgrec.flow.fit import rebuild
+
+        return rebuild(self, snapshot, text, kg, self.seed if seed is None else seed, device)
+
+    def save(self, folder: str | Path) -> None:
+        """See :func:`kgrec.flow.files.save_flow`."""
+        from kgrec.flow.files import save_flow
+
+        save_flow(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Flow:
+        """See :func:`kgrec.flow.files.load_flow`."""
+        from kgrec.flow.files import load_flow
+
+        return load_flow(folder)
+
+    def scorer(self, snapshot: Snapshot) -> FlowScorer:
+        """Scores histories; the snapshot tells when its users' training interactions were."""
+        return FlowScorer(self, training_times(snapshot))
+
+
+@dataclass(frozen=True, eq=False)
+class FlowScorer:
+    """Scores histories with a :class:`Flow`; linear in the history's weights, up to the powers of its size.
+
+    Attributes:
+        flow: the model.
+        times: of known users' interactions, CSR ``[users, items]``; None where unknown.
+    """
+
+    flow: Flow
+    times: sp.csr_array | None
+
+    @property
+    def name(self) -> str:
+        return "kgrec flow"
+
+    def score(self, histories: sp.csr_array, users: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Scores of all items, float32 ``[batch, num_items]``; an empty history gives the prior."""
+        total = np.repeat(self.prior()[None], histories.shape[0], axis=0)
+        for _, part in self.parts(histories, users):
+            total += part
+        return total
+
+    def prior(self) -> NDArray[np.float32]:
+        """What an item's score is without any history: float32 ``[num_items]``."""
+        features = self.flow.catalogue.features
+        return np.asarray(sum(g.scale * (np.asarray(g.prior) @ features) for g in self.flow.gates), dtype=np.float32)
+
+    def parts(
+        self, histories: sp.csr_array, users: NDArray[np.int64] | None = None
+    ) -> Iterator[tuple[Channel, NDArray[np.float32]]]:
+        """Every channel's part of the scores: pairs of channel and float32 ``[batch, num_items]``."""
+        times = None if self.times is None or users is None else self.times[users]
+        log_size = np.log1p(np.diff(histories.indptr))
+        log_degree = self.flow.catalogue.log_degree
+        weighted: dict[float, sp.csr_array] = {}
+        for channel in self.flow.channels:
+            by_power: dict[float, list[tuple[float, Gate]]] = {}
+            for gates in self.flow.gates:
+                gate = gates.by_channel[channel.name]
+                if gate.strength:
+                    by_power.setdefault(gate.recency, []).append((gates.scale, gate))
+            for power, some in sorted(by_power.items()):
+                if power not in weighted:
+                    weighted[power] = weigh(histories, times, power)
+                yield channel, coefficient(some, log_size, log_degree) * channel.apply(weighted[power])
