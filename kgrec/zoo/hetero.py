@@ -81,7 +81,7 @@ class HeteroConfig(ZooConfig):
     epochs: int = Field(default=60, ge=1)
     patience: int = Field(default=10, ge=1)
     batch_size: int = Field(default=8192, ge=1)
-    learning_rate: float = Field(default=5e-3, gt=0)
+    learning_rate: float = Field(default=1e-2, gt=0)
     l2: float = Field(default=0.0, ge=0)
 
 

@@ -24,6 +24,7 @@ class RGCNConfig(HeteroConfig):
     """
 
     bases: int = Field(default=8, ge=1)
+    dropout: float = Field(default=0.4, ge=0, lt=1)
 
 
 class RGCN(HeteroModel):
@@ -42,9 +43,13 @@ class RGCN(HeteroModel):
         targets = [self.edges.num_nodes] * (config.layers - 1) + [read]
         self.convolutions = nn.ModuleList(RGCNLayer(self.edges, n, config.dim, config.bases) for n in targets)
 
+    def layers(self) -> list[RGCNLayer]:
+        """The layers, first to last."""
+        return [layer for layer in self.convolutions if isinstance(layer, RGCNLayer)]
+
     def forward(self) -> tuple[Tensor, Tensor]:
         nodes = self.inputs()
-        for number, layer in enumerate(self.convolutions):
+        for number, layer in enumerate(self.layers()):
             nodes = layer(self.dropout(nodes if number == 0 else nodes.relu()))
         return self.split(nodes)
 
