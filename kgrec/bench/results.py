@@ -8,6 +8,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from kgrec.bench.contenders import CONTENDERS, REFERENCE
 from kgrec.bench.intervals import differences, mean_over_seeds
 from kgrec.bench.lists import load_lists
 from kgrec.bench.measure import Figures, Measure, Part, figures_file, load_figures, save_figures
+from kgrec.bench.plan import DATASETS
 from kgrec.bench.published import PUBLISHED
 from kgrec.bench.runner import Runner
 from kgrec.pipeline.stage import library_versions
@@ -26,6 +28,9 @@ from kgrec.tune.prepare import Prepared
 FILE = "quality.json"
 FORMAT = 1
 DIGITS = 6
+
+ALSO = ("scipy", "implicit", "numba")
+"""Libraries that decide results here, besides those of the pipeline."""
 
 Record = Mapping[str, Any]
 
@@ -45,6 +50,7 @@ class Results:
         self.records: dict[Cell, Record] = {}
         self.figures: dict[tuple[Cell, Part], Figures] = {}
         self.readings: list[dict[str, Any]] = list(self.before.get("readings", []))
+        self._datasets: dict[str, dict[str, Any]] = {}
         self._reading: dict[str, Any] | None = None
         self._measures: dict[str, Measure] = {}
         self._differences: dict[tuple[tuple[Figures, ...], ...], dict[str, tuple[float, float, float]]] = {}
@@ -110,13 +116,13 @@ class Results:
             "format": FORMAT,
             "command": self.command,
             "machine": machine(),
-            "versions": library_versions(),
+            "versions": {**library_versions(), **{name: version(name) for name in ALSO}},
             "protocol": PROTOCOL,
             "datasets": {**self.before.get("datasets", {}), **datasets},
             "readings": self.readings,
-            "choices": choices,
-            "table": table,
-            "cells": [*cells, *kept],
+            "choices": sorted(choices, key=_place),
+            "table": sorted(table, key=_place),
+            "cells": sorted([*cells, *kept], key=_place),
             "published": [row.to_json() for row in PUBLISHED],
         }
 
@@ -198,8 +204,22 @@ class Results:
         return row
 
     def _dataset(self, name: str) -> dict[str, Any]:
-        prepared, hashes = self.runner.prepared(name)
-        return {"content": hashes, **describe(prepared)}
+        if name not in self._datasets:
+            prepared, hashes = self.runner.prepared(name)
+            self._datasets[name] = {"content": hashes, **describe(prepared)}
+        return self._datasets[name]
+
+
+def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where a row stands: whatever was run first, the file reads the same."""
+    datasets, models = list(DATASETS), list(CONTENDERS)
+    return (
+        datasets.index(row["dataset"]) if row["dataset"] in datasets else len(datasets),
+        row["dataset"],
+        models.index(row["model"]) if row["model"] in models else len(models),
+        row.get("fit", ""),
+        row.get("seed", 0),
+    )
 
 
 PROTOCOL = (

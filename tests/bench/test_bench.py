@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from kgrec.bench.cells import RECORD, Cell, read_record, write_json
 from kgrec.bench.measure import figures_file
@@ -24,6 +25,7 @@ from kgrec.bench.quick import NAME, USERS
 from kgrec.bench.run import Asked, bench
 from kgrec.bench.table import blocks, markdown
 from kgrec.bench.worker import Job, work
+from kgrec.cli.main import app
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import BusyError, UserError
 from kgrec.pipeline.stage import RunDirectory
@@ -234,6 +236,20 @@ def test_what_cannot_be_fitted_says_why(tmp_path: Path) -> None:
     record = read_record(folder)
     assert record is not None
     assert (record["status"], record["reason"]) == ("left out", "the interactions have no timestamps")
+
+
+def test_the_command_prints_the_table(copied: Path, recipes: Path, tmp_path: Path) -> None:
+    file = tmp_path / "table.md"
+    command = ["bench", "--quick", "--models", "popularity, ease + recency", "--markdown", str(file)]
+    answer = CliRunner().invoke(app, [*command, "--recipes", str(recipes), "--out", str(copied)])
+    assert answer.exit_code == 0, answer.output
+    lines = answer.stdout.splitlines()
+    title = lines.index(f"{NAME}, valid part, fitted on train")
+    assert lines[title + 1].split()[:3] == ["model", "ndcg@10", "recall@10"]
+    value = next(cell for cell in document(copied)["cells"] if cell["model"] == "EASE")["valid_metrics"]["ndcg@10"]
+    shown = next(line for line in lines[title:] if line.startswith("EASE  ")).split()[1]
+    assert shown == f"{value:.4f}"[1:]
+    assert f"| EASE | {shown} |" in file.read_text()
 
 
 def test_unknown_names_and_a_second_process(whole: Path, recipes: Path, tmp_path: Path) -> None:
