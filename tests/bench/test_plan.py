@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kgrec.bench.cells import Cell
-from kgrec.bench.contenders import CONTENDERS, contender_named
+from kgrec.bench.contenders import CHANNELS, CONTENDERS, contender_named
 from kgrec.bench.plan import DATASETS, plan, requirements
 from kgrec.errors import UserError
 
@@ -62,3 +62,10 @@ def test_names() -> None:
     assert contender_named("ials").name == "iALS"
     with pytest.raises(UserError, match="did you mean 'LightGCN'"):
         contender_named("LightGNC")
+
+
+def test_every_channel_is_taken_out_once() -> None:
+    from kgrec.flow.channels import OWN
+
+    assert {builder.name for builder in OWN} == set(CHANNELS)
+    assert all(CONTENDERS[f"flow − {name}"].cut_from == "flow" for name in CHANNELS)
