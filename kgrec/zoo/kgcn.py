@@ -26,7 +26,8 @@ class KGCNConfig(ZooConfig):
     space: ClassVar[Space] = {**ZooConfig.space, "neighbours": OneOf((2, 4, 8, 16, 32))}
 
     neighbours: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    patience: int = Field(default=15, ge=1)
 
 
 class KGCN(ZooModel):
