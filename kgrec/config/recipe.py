@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from kgrec.config.flow import FlowConfig
+
 
 class Section(BaseModel):
     """A table of the recipe: frozen, unknown keys refused."""
@@ -521,6 +523,7 @@ class Recipe(Section):
     text: TextConfig = TextConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     model: ModelConfig = ModelConfig()
+    flow: FlowConfig = FlowConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     explain: ExplainConfig = ExplainConfig()
