@@ -32,8 +32,8 @@ class KGCNConfig(ZooConfig):
 
 class KGCN(ZooModel):
     """An item's vector depends on the user: ``v^u = tanh(W (v + Σ_n π_n e_n) + b)`` over sampled neighbours ``n`` of
-    the item with ``π = softmax_n <u, r_n>`` (equations 1 to 4, the sum aggregator, one layer: the depth that table 6
-    of the paper finds best on two of three data sets); ``score = <u, v^u>``.
+    the item with ``π = softmax_n <u, r_n>`` (equations 1 to 4, the sum aggregator, one layer: the paper's own study of
+    the depth finds one or two best); ``score = <u, v^u>``.
 
     The loss is the cross-entropy of a positive and a negative (equation 8).
     """

@@ -46,7 +46,7 @@ class KGINConfig(ZooConfig):
 
 
 class RelationalAggregation(nn.Module):
-    """``e_h' = 1/|N_h| Σ_{(r,t) in N_h} e_r ⊙ e_t`` (equations 9 and 10).
+    """``e_h' = 1/|N_h| Σ_{(r,t) in N_h} e_r ⊙ e_t`` (section 3.2.2).
 
     A message depends on relation and tail alone: it is made once for each distinct pair and summed by a constant
     product, several times fewer rows than edges.
@@ -73,9 +73,9 @@ class RelationalAggregation(nn.Module):
 
 
 class KGIN(ZooModel):
-    """Intents are attentive mixtures of relations, ``e_p = Σ_r softmax_r(w_rp) e_r`` (equations 1 and 2), kept apart by
-    mutual information (equation 4).  A user is ``1/|N_u| Σ_i Σ_p β(u,p) e_p ⊙ e_i`` with ``β = softmax_p <e_p, e_u>``
-    (equations 7 and 8), an item the mean of its typed neighbours; both are summed over the layers (equation 13).
+    """Intents are attentive mixtures of relations, ``e_p = Σ_r softmax_r(w_rp) e_r``, kept apart by mutual information
+    (section 3.1).  A user is ``1/|N_u| Σ_i Σ_p β(u,p) e_p ⊙ e_i`` with ``β = softmax_p <e_p, e_u>``, an item the mean of
+    its typed neighbours (section 3.2); both are summed over the layers, scores are inner products (section 3.3).
 
     Each layer's rows are scaled to unit length, as in the authors' experiments (their layers would else shrink).
     """
@@ -115,7 +115,7 @@ class KGIN(ZooModel):
         return total
 
     def dependence(self) -> Tensor:
-        """``Σ_p -log( e^{s(p,p)/τ} / Σ_q e^{s(p,q)/τ} )`` with cosines ``s`` (equation 4)."""
+        """``Σ_p -log( e^{s(p,p)/τ} / Σ_q e^{s(p,q)/τ} )`` with cosines ``s`` (section 3.1)."""
         unit = F.normalize(self.intents())
         similarity = unit @ unit.T / self.config.temperature
         total: Tensor = (similarity.logsumexp(dim=1) - similarity.diagonal()).sum()

@@ -29,8 +29,9 @@ class LightGCNConfig(ZooConfig):
 
 
 class LightGCN(ZooModel):
-    """``E^(l+1) = D^{-1/2} A D^{-1/2} E^(l)`` (equation 8) over users and items, ``E = mean_l E^(l)`` (equations 4, 9
-    with α_l = 1/(L+1)); scores are inner products; BPR with L2 on ``E^(0)`` (equation 15).  Reads no knowledge graph.
+    """``E^(l+1) = D^{-1/2} A D^{-1/2} E^(l)`` over users and items and ``E = Σ_l α_l E^(l)`` with ``α_l = 1/(L+1)``
+    (section 3.1, the matrix form); scores are inner products; BPR with L2 on ``E^(0)`` (section 3.3).  Reads no
+    knowledge graph.
     """
 
     name: ClassVar[str] = "LightGCN"
