@@ -74,8 +74,8 @@ class RelationalAggregation(nn.Module):
 
 class KGIN(ZooModel):
     """Intents are attentive mixtures of relations, ``e_p = Σ_r softmax_r(w_rp) e_r``, kept apart by mutual information
-    (section 3.1).  A user is ``1/|N_u| Σ_i Σ_p β(u,p) e_p ⊙ e_i`` with ``β = softmax_p <e_p, e_u>``, an item the mean of
-    its typed neighbours (section 3.2); both are summed over the layers, scores are inner products (section 3.3).
+    (section 3.1).  A user is ``1/|N_u| Σ_i Σ_p β(u,p) e_p ⊙ e_i`` with ``β = softmax_p <e_p, e_u>``, an item the mean
+    of its typed neighbours (section 3.2); both are summed over the layers, scores are inner products (section 3.3).
 
     Each layer's rows are scaled to unit length, as in the authors' experiments (their layers would else shrink).
     """
