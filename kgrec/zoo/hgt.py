@@ -23,6 +23,7 @@ class HGTConfig(HeteroConfig):
     """
 
     heads: int = Field(default=2, ge=1)
+    learning_rate: float = Field(default=7e-3, gt=0)
 
     @model_validator(mode="after")
     def _divisible(self) -> HGTConfig:
