@@ -89,8 +89,9 @@ def _fit(row: Contender, cell: Cell, data: FitData, job: Job) -> dict[str, Any]:
     before, start = cpu_seconds(), time.monotonic()
     if cell.fit == "train":
         (folder / MODEL).mkdir(exist_ok=True)
+        kept = row.refits or any(other.cut_from == row.name for other in CONTENDERS.values())
         above = Path(job.needed["cut_from"]) / MODEL if row.cut_from is not None else None
-        fitted = row.model.fit(data, settings, How(folder / MODEL, cell.seed, above=above))
+        fitted = row.model.fit(data, settings, How(folder / MODEL, cell.seed, above=above, keep=kept))
         scorer, choices = fitted.scorer, fitted.choices
     else:
         data = data.refitted()

@@ -119,7 +119,8 @@ class Ascent:
                 strength = gate.strength * float(np.exp(-step * self.mean_degree))
                 tried.append((replace(gate, strength=strength, item_power=gate.item_power + step), None))
             if self.flows_at is not None:
-                for power in POWERS:
+                place = POWERS.index(gate.recency)
+                for power in POWERS[max(place - 1, 0) : place + 2]:
                     if power != gate.recency:
                         flow = self.flows_at(name, power)
                         scale = self.spread[name] / max(float(flow.std()), 1e-9)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Factor = NDArray[np.float32] | sp.csr_array
+DENSE = 0.05
 Kind = Literal["literal", "learned", "content"]
 
 
@@ -44,6 +45,9 @@ class Channel:
         flow: Any = select(histories, self.sources)
         for factor in self.factors:
             flow = flow @ factor
+            # past this many entries a product of sparse matrices costs more than one with a dense one
+            if sp.issparse(flow) and flow.nnz > DENSE * flow.shape[0] * flow.shape[1]:
+                flow = flow.toarray()
         if sp.issparse(flow):
             flow = flow.toarray()
         if self.targets is None:

@@ -73,7 +73,7 @@ def tune_recipe(
 
     def measure(settings: Mapping[str, Any]) -> float:
         with TemporaryDirectory(dir=folder) as scratch:
-            fitted = kind.fit(fit_data, settings, How(Path(scratch), seed, device))
+            fitted = kind.fit(fit_data, settings, How(Path(scratch), seed, device, keep=False))
             return validation_ndcg(fitted.scorer, fit_data)
 
     with RunDirectory(prepared.run).locked("kgrec tune"):

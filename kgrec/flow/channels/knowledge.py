@@ -20,6 +20,9 @@ LEAST = 200
 """Entries of the link matrix that a relation needs for a channel of its own."""
 
 
+DENSE_NODES = 512
+
+
 class Knowledge(Builder):
     """``kg``: the cosine of two items' idf-weighted links, kept for the nearest neighbours; ``kg:r``: the same for the
     links of one relation, kept for all.
@@ -39,7 +42,11 @@ class Knowledge(Builder):
         channels = [Channel(self.name, "literal", (part.content.near_by_links,), knowledge=True)]
         for name, columns in _relations(links):
             rows = links.weighted(columns)
-            factors = (rows, sp.csr_array(rows.T))
+            # a few nodes that many items share are a small dense matrix; many nodes that few share stay sparse
+            used = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
+            thin = rows[:, used]
+            dense = len(used) <= DENSE_NODES
+            factors = (thin.toarray(), thin.T.toarray()) if dense else (thin, sp.csr_array(thin.T))
             channels.append(Channel(f"{self.name}:{name}", "literal", factors, knowledge=True))
         return tuple(channels)
 
@@ -51,7 +58,7 @@ class Knowledge(Builder):
             if target not in near.indices[near.indptr[source] : near.indptr[source + 1]]:
                 return []
         else:
-            rows = channel.factors[0]
+            rows = links.weighted(dict(_relations(links))[channel.name.split(":", 1)[1]])
         first, second = rows[[source]], rows[[target]]
         both = np.intersect1d(first.indices, second.indices, assume_unique=True)
         left = first.toarray().ravel()[both]

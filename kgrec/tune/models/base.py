@@ -21,7 +21,8 @@ class How:
     Attributes:
         seed: the one seed.
         device: for models that train on one.
-        folder: takes what a later refit needs; exists.
+        folder: a place of its own; exists.  It takes what a later refit needs.
+        keep: whether there will be one.
         progress: shows what is running.
         above: the folder of the fitted model that this one is made from, where it is made from one.
     """
@@ -31,6 +32,7 @@ class How:
     device: str = "cpu"
     progress: Progress = SILENT
     above: Path | None = None
+    keep: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kgrec.config.space import OneOf, Real, Space, Whole
 from kgrec.recommend.scorer import Scorer
 from kgrec.tune.models.base import Fitted, How, Tunable
 from kgrec.tune.task import FitData
-
-if TYPE_CHECKING:
-    from kgrec.flow import Flow
 
 SPACE: Space = {
     "folds": Whole(1, 4),
@@ -49,7 +45,10 @@ class FlowModel(Tunable):
             device=how.device,
             progress=how.progress,
         )
-        return keep(flow, data, how.folder)
+        if how.keep:
+            (how.folder / SAVED).mkdir(exist_ok=True)
+            flow.save(how.folder / SAVED)
+        return Fitted(flow.scorer(data.snapshot))
 
     def refit(self, data: FitData, settings: Mapping[str, Any], choices: Mapping[str, Any], how: How) -> Scorer:
         from kgrec.flow import Flow
@@ -76,11 +75,4 @@ class CutFlow(FlowModel):
 
         if how.above is None:
             raise ValueError("expected the folder of a fitted flow (got none)")
-        return keep(Flow.load(how.above / SAVED).without(self.channel), data, how.folder)
-
-
-def keep(flow: Flow, data: FitData, folder: Path) -> Fitted:
-    """The fitted flow, saved for a refit."""
-    (folder / SAVED).mkdir(exist_ok=True)
-    flow.save(folder / SAVED)
-    return Fitted(flow.scorer(data.snapshot))
+        return Fitted(Flow.load(how.above / SAVED).without(self.channel).scorer(data.snapshot))
