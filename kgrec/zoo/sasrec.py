@@ -39,6 +39,9 @@ class SASRecConfig(ZooConfig):
     blocks: int = Field(default=2, ge=1)
     heads: int = Field(default=2, ge=1)
     dropout: float = Field(default=0.3, ge=0, lt=1)
+    epochs: int = Field(default=70, ge=1)
+    patience: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=512, ge=1)
     l2: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
