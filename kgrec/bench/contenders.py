@@ -26,6 +26,7 @@ CHANNELS = (
     "low",
     "learned",
     "kg",
+    "around",
     "text",
     "embedding",
     "ease>similar",
@@ -50,6 +51,7 @@ class Contender:
         refits: whether there is a row fitted on train and validation.
         reads_vectors: whether text and KG vectors are part of what it learns from.
         cut_from: row whose fitted model this one is made from.
+        max_seeds: it is run with no more.
         compared_with: row beside the reference to which its difference is told.
     """
 
@@ -62,6 +64,7 @@ class Contender:
     refits: bool = True
     reads_vectors: bool = True
     cut_from: str | None = None
+    max_seeds: int | None = None
     compared_with: str | None = None
 
 
@@ -103,10 +106,10 @@ def _flagship() -> list[Contender]:
     return [
         Contender(FLAGSHIP, "flagship", flow),
         *(Contender(f"flow − {name}", model=CutFlow(name), cut_from=FLAGSHIP, **rest) for name in CHANNELS),
-        *(Contender(f"flow, {what}", model=flow, alter=alter, **rest) for what, alter in ALTERED.items()),
-        *(Contender(f"flow, {kge} vectors", model=flow, kge=kge, **rest) for kge in KGE_MODELS),
+        *(Contender(f"flow ({what})", model=flow, alter=alter, **rest) for what, alter in ALTERED.items()),
+        *(Contender(f"flow ({kge} vectors)", model=flow, kge=kge, **rest) for kge in KGE_MODELS),
         *(
-            Contender(f"flow − {name}, gates refitted", model=flow, settings={"without": [name]}, **rest)
+            Contender(f"flow − {name} (gates refitted)", model=flow, settings={"without": [name]}, max_seeds=1, **rest)
             for name in CHANNELS
         ),
     ]
@@ -117,17 +120,21 @@ CONTENDERS: Mapping[str, Contender] = _contenders()
 
 
 def contender_named(name: str) -> Contender:
-    """The row of this name; case does not count.
+    """The row of this name; case does not count, and a hyphen may stand for the minus sign.
 
     Raises:
         UserError: there is none; the nearest is named.
     """
-    by_fold = {known.casefold(): row for known, row in CONTENDERS.items()}
-    if name.casefold() not in by_fold:
+    by_fold = {_folded(known): row for known, row in CONTENDERS.items()}
+    if _folded(name) not in by_fold:
         close = nearest(name, CONTENDERS)
         raise UserError(
             "no row of the table has this name",
             value=name,
             remedy=f"did you mean {close[0]!r}?" if close else f"known: {', '.join(CONTENDERS)}",
         )
-    return by_fold[name.casefold()]
+    return by_fold[_folded(name)]
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("−", "-")

@@ -34,7 +34,8 @@ def plan(
             for dataset in datasets:
                 if dataset in wanted:
                     for row in rows:
-                        cells.update(dict.fromkeys(_cells(row, dataset, seed, final)))
+                        if row.max_seeds is None or seed < row.max_seeds:
+                            cells.update(dict.fromkeys(_cells(row, dataset, seed, final)))
 
     if models is not None:
         add([CONTENDERS[REFERENCE], *(CONTENDERS[name] for name in models)], datasets, seeds)

@@ -35,6 +35,7 @@ class Asked:
         final: read the test part, and log it.
         quick: a slice of the shipped data, three models, one seed.
         limit: CPU seconds a cell.
+        jobs: cells at a time, one thread each.
     """
 
     recipes: Path = Path("recipes")
@@ -46,6 +47,7 @@ class Asked:
     final: bool = False
     quick: bool = False
     limit: int = LIMIT
+    jobs: int = 1
 
     @property
     def command(self) -> str:
@@ -77,7 +79,7 @@ def bench(asked: Asked, progress: Progress = SILENT) -> dict[str, Any]:
         recipes = _recipes(asked, work)
         if asked.quick:
             models = models or QUICK_MODELS
-        runner = Runner(recipes, None if asked.quick else asked.data, work, asked.limit, progress)
+        runner = Runner(recipes, None if asked.quick else asked.data, work, asked.limit, asked.jobs, progress)
         cells = plan(list(recipes), 1 if asked.quick else asked.seeds, models=models or None, final=asked.final)
         results = Results(asked.out / FILE, runner, asked.command)
         for cell in runner.existing(list(recipes)):

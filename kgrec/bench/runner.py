@@ -1,4 +1,4 @@
-"""Runs cells one by one, each in a process of its own; what is finished is kept and never repeated."""
+"""Runs cells in order, each in a process of its own; what is finished is kept and never repeated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Runner:
         data: data directory instead of what the recipes say.
         work: where run directories and cells are kept.
         limit: CPU seconds a cell.
+        jobs: how many cells run at a time.
         progress: is told every cell.
     """
 
@@ -50,9 +52,11 @@ class Runner:
         data: Path | None,
         work: Path,
         limit: int = LIMIT,
+        jobs: int = 1,
         progress: Progress = SILENT,
     ) -> None:
-        self.recipes, self.data, self.work, self.limit, self.progress = recipes, data, work, limit, progress
+        self.recipes, self.data, self.work = recipes, data, work
+        self.limit, self.jobs, self.progress = limit, jobs, progress
         self._prepared: dict[tuple[str, str | None], tuple[Prepared, dict[str, str]]] = {}
         self._keys: dict[Cell, str] = {}
 
@@ -116,13 +120,12 @@ class Runner:
             cells: requirements first.
             done: is told every finished cell, its record, and whether it was made just now.
         """
-        broken = []
-        with self.progress.task("cells", len(cells), "cells") as task:
-            for cell in cells:
-                record = self.finished(cell)
-                fresh = record is None
-                if record is None:
-                    record = self._make(cell)
+        broken: list[Cell] = []
+        left = dict.fromkeys(cells)
+        running: dict[Future[dict[str, Any]], Cell] = {}
+        with self.progress.task("cells", len(cells), "cells") as task, ThreadPoolExecutor(self.jobs) as pool:
+
+            def ended(cell: Cell, record: dict[str, Any], fresh: bool) -> None:
                 if record["status"] == "broken":
                     broken.append(cell)
                     self.progress.say(f"{cell}: broken off: {record['reason']}")
@@ -131,7 +134,27 @@ class Runner:
                         self.progress.say(f"{cell}: {_told(record)}")
                     done(cell, record, fresh)
                 task.advance()
+
+            while left or running:
+                ready = next((cell for cell in left if self._may_start(cell, left, running.values())), None)
+                if ready is not None and len(running) < self.jobs:
+                    del left[ready]
+                    record = self.finished(ready)
+                    if record is not None:
+                        ended(ready, record, False)
+                    else:
+                        self.prepared(ready.dataset, CONTENDERS[ready.model].kge)
+                        running[pool.submit(self._make, ready)] = ready
+                    continue
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    ended(running.pop(future), future.result(), True)
         return broken
+
+    @staticmethod
+    def _may_start(cell: Cell, left: Iterable[Cell], running: Iterable[Cell]) -> bool:
+        """Whether nothing that the cell needs is still to come."""
+        waiting = {*left, *running}
+        return not any(needed in waiting for needed in requirements(cell).values())
 
     def _make(self, cell: Cell) -> dict[str, Any]:
         folder, needed = self.folder(cell), requirements(cell)

@@ -24,6 +24,7 @@ def bench(
     recipes: Annotated[Path, typer.Option("--recipes", metavar="DIR", help="Where the recipes are.")] = Path("recipes"),
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where results go.")] = Path("benchmarks/results"),
     limit: Annotated[int, typer.Option("--limit", metavar="S", min=1, help="CPU seconds a cell.")] = 600,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cells at a time, one thread each.")] = 1,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", metavar="FILE", help="The table as Markdown.", show_default=False)
     ] = None,
@@ -35,7 +36,7 @@ def bench(
     from kgrec.bench.table import markdown as as_markdown
     from kgrec.progress import terminal_progress
 
-    asked = Asked(recipes, data, out, _names(datasets), _names(models), seeds, final, quick, limit)
+    asked = Asked(recipes, data, out, _names(datasets), _names(models), seeds, final, quick, limit, jobs)
     document = bench(asked, terminal_progress())
     part = "test" if final else "valid"
     if markdown is not None:

@@ -133,6 +133,11 @@ def test_finished_cells_are_not_repeated(copied: Path, recipes: Path) -> None:
     assert {cell["model"] for cell in document(copied)["cells"]} == {"EASE", "Popularity", "EASE + recency", "ItemKNN"}
 
 
+def test_two_at_a_time_give_the_same(whole: Path, prepared: Path, recipes: Path) -> None:
+    bench(asked(prepared, recipes, jobs=2))
+    assert without_measured(document(prepared)) == without_measured(document(whole))
+
+
 def test_a_changed_cell_is_made_again_and_alone(copied: Path, recipes: Path) -> None:
     before, was = records(copied), document(copied)
     path = next(path for path in before if "Popularity" in str(path))

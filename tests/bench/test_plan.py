@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kgrec.bench.cells import Cell
+from kgrec.bench.cells import Cell, slug
 from kgrec.bench.contenders import CHANNELS, CONTENDERS, contender_named
 from kgrec.bench.plan import DATASETS, plan, requirements
 from kgrec.errors import UserError
@@ -62,6 +62,19 @@ def test_names() -> None:
     assert contender_named("ials").name == "iALS"
     with pytest.raises(UserError, match="did you mean 'LightGCN'"):
         contender_named("LightGNC")
+
+
+def test_names_can_be_typed_and_filed() -> None:
+    assert not [name for name in CONTENDERS if "," in name]  # --models A,B
+    assert len({slug(name).casefold() for name in CONTENDERS}) == len(CONTENDERS)
+    assert contender_named("FLOW - ease>similar").name == "flow − ease>similar"
+
+
+def test_repeated_fits_of_one_seed_only() -> None:
+    cells = plan(("lastfm",), 3)
+    seeds = {cell.seed for cell in cells if cell.model == "flow − kg (gates refitted)"}
+    assert seeds == {0}
+    assert {cell.seed for cell in cells if cell.model == "flow − kg"} == {0, 1, 2}
 
 
 def test_every_channel_is_taken_out_once() -> None:
