@@ -50,6 +50,16 @@ class _Silent:
 SILENT: Progress = _Silent()
 
 
+class TasksOnly:
+    """Shows the tasks of another progress and says none of its lines: for what has been said before."""
+
+    def __init__(self, shown: Progress) -> None:
+        self.task = shown.task
+
+    def say(self, line: str) -> None:
+        pass
+
+
 class _PlainTask:
     """Says a line when a task has run for a second and every ten seconds after, and one at its end."""
 

@@ -183,6 +183,10 @@ class Snapshot:
         split = pl.col("split").replace("valid", "train")
         return replace(self, interactions=self.interactions.with_columns(split=split))
 
+    def without_knowledge(self) -> Snapshot:
+        """The same snapshot without an edge of the knowledge graph."""
+        return replace(self, edges=self.edges.clear())
+
     def interacted(self) -> NDArray[np.bool_]:
         """Items that occur in the interaction data, any part: bool, shape ``[num_items]``."""
         mask = np.zeros(self.num_items, dtype=bool)

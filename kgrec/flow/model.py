@@ -85,14 +85,12 @@ class FlowScorer:
     Attributes:
         flow: the model.
         times: of known users' interactions, CSR ``[users, items]``; None where unknown.
+        name: as it stands in tables.
     """
 
     flow: Flow
     times: sp.csr_array | None
-
-    @property
-    def name(self) -> str:
-        return "kgrec flow"
+    name: str = "kgrec flow"
 
     def score(self, histories: sp.csr_array, users: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Scores of all items, float32 ``[batch, num_items]``; an empty history gives the prior."""
@@ -100,6 +98,16 @@ class FlowScorer:
         for _, part in self.parts(histories, users):
             total += part
         return total
+
+    def score_newcomers(self, histories: sp.csr_array, times: sp.csr_array) -> NDArray[np.float32]:
+        """Scores of all items for people who are not in the data: float32 ``[batch, num_items]``.
+
+        Args:
+            histories: CSR ``[batch, num_items]``, weights: the score is linear in them.
+            times: of the same pattern, greater is later; where the model has times of its own, recent items weigh more.
+        """
+        known = None if self.times is None else times
+        return replace(self, times=known).score(histories, np.arange(histories.shape[0]))
 
     def prior(self) -> NDArray[np.float32]:
         """What an item's score is without any history: float32 ``[num_items]``."""

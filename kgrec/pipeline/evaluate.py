@@ -10,8 +10,8 @@ from typing import cast
 from kgrec.config import Recipe
 from kgrec.dataset.snapshot import Snapshot, Split
 from kgrec.evaluation import evaluate, evaluate_ratings
+from kgrec.pipeline.models import load_scorer
 from kgrec.progress import Progress
-from kgrec.recommend.linear import LinearScorer, Propagation
 
 
 def make_evaluation(
@@ -23,9 +23,9 @@ def make_evaluation(
     Args:
         models: stage → folder of each trained model, the recipe's own first.
     """
-    scorers = [LinearScorer(Propagation.load(place)) for place in models.values()]
     part = cast("Split", split)
     data = Snapshot.open(snapshot)
+    scorers = [load_scorer(place, data) for place in models.values()]
     result = evaluate(scorers, data, recipe.evaluation, split=part, seed=recipe.seed, progress=progress).to_json()
     if data.interactions["value"].n_unique() > 1:
         ratings = evaluate_ratings([], data, split=part, resamples=recipe.evaluation.bootstrap, seed=recipe.seed)

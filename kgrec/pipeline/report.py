@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from kgrec.config import Recipe
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.explain import Explainer
+from kgrec.errors import UserError
+from kgrec.explain import Explains, explainer
 from kgrec.pipeline.candidates import candidates_of
+from kgrec.pipeline.models import CHANNELS, load_scorer
 from kgrec.progress import Progress
-from kgrec.recommend import recommend
-from kgrec.recommend.linear import LinearScorer, Propagation
+from kgrec.recommend import Scorer, recommend
 from kgrec.report import Sample, write_report
 
 EXPLAINED = 3
@@ -25,20 +28,25 @@ EXPLAINED = 3
 def make_report(recipe: Recipe, folders: Mapping[str, Path], folder: Path, progress: Progress) -> None:
     """Fills the report from the stages' folders; ``embedding`` may be missing."""
     snapshot = Snapshot.open(folders["snapshot"])
-    scorer = LinearScorer(Propagation.load(folders["model"]))
-    explainer = Explainer(snapshot, scorer.propagation, recipe.explain)
+    scorer = load_scorer(folders["model"], snapshot)
+    explains: Explains | None = None
+    # a published model's lists are shown without reasons
+    with suppress(UserError):
+        explains = explainer(snapshot, scorer, recipe.explain)
 
-    def read(stage: str, name: str) -> object:
-        return json.loads((folders[stage] / name).read_text()) if stage in folders else None
+    def read(stage: str, name: str) -> Any:
+        there = stage in folders and (folders[stage] / name).is_file()
+        return json.loads((folders[stage] / name).read_text()) if there else None
 
-    samples = [_sample(recipe, snapshot, scorer, explainer, user) for user in sample_users(recipe, snapshot)]
+    samples = [_sample(recipe, snapshot, scorer, explains, user) for user in sample_users(recipe, snapshot)]
     write_report(
         folder / "report.html",
         title=recipe.name,
-        profile=read("snapshot", "profile.json"),  # type: ignore[arg-type]
-        embedding=read("embedding", "metrics.json"),  # type: ignore[arg-type]
-        history=read("model", "history.json"),  # type: ignore[arg-type]
-        evaluation=read("evaluation-test", "evaluation.json"),  # type: ignore[arg-type]
+        profile=read("snapshot", "profile.json"),
+        embedding=read("embedding", "metrics.json"),
+        history=read("model", "history.json") or (),
+        channels=read("model", CHANNELS),
+        evaluation=read("evaluation-test", "evaluation.json"),
         samples=samples,
     )
 
@@ -52,7 +60,7 @@ def sample_users(recipe: Recipe, snapshot: Snapshot) -> list[int]:
     return sorted(int(user) for user in np.random.default_rng(recipe.seed).choice(known, number, replace=False))
 
 
-def _sample(recipe: Recipe, snapshot: Snapshot, scorer: LinearScorer, explainer: Explainer, user: int) -> Sample:
+def _sample(recipe: Recipe, snapshot: Snapshot, scorer: Scorer, explains: Explains | None, user: int) -> Sample:
     people, items = snapshot.of_type(snapshot.user_type), snapshot.of_type(snapshot.item_type)
     key = people["key"][user] or people["iri"][user]
     pairs = snapshot.interactions.filter(pl.col("user") == user)
@@ -60,8 +68,10 @@ def _sample(recipe: Recipe, snapshot: Snapshot, scorer: LinearScorer, explainer:
     frame = recommend(scorer, snapshot, [key], recipe.report.k, candidates=candidates_of(snapshot, recipe))
     hidden = {items["key"][item] or items["iri"][item] for item in pairs.filter(pl.col("split") == "test")["item"]}
     rows = [{**row, "held_out": row["item"] in hidden} for row in frame.drop("user").iter_rows(named=True)]
+    reasons = () if explains is None else rows[:EXPLAINED]
     explanations = tuple(
-        explainer.explain(user, snapshot.item_id(row["item"]), rank=row["rank"]) for row in rows[:EXPLAINED]
+        explains.explain(user, snapshot.item_id(row["item"]), rank=row["rank"])  # type: ignore[union-attr]
+        for row in reasons
     )
     history = tuple(items["label"][item] for item in newest_first["item"])
     return Sample(key, history, rows, explanations)

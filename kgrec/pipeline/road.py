@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from kgrec.config import Paths, Recipe
+from kgrec.pipeline.models import code_of, settings_of, vectors_of
 from kgrec.pipeline.stage import RunDirectory, Stage
-from kgrec.progress import Progress
+from kgrec.progress import Progress, TasksOnly
 
 SOURCES = ("base", "prefixes", "seed", "max_rejects", "interactions", "split", "table", "rdf", "recbole", "store")
-WHERE_NOT_WHAT = {"device", "devices", "threads"}
-"""Training settings that say where it runs: they do not make an earlier result stale."""
 
 
 class Road:
@@ -91,7 +90,7 @@ class Road:
 
     @cached_property
     def model(self) -> Stage:
-        """Snapshot, text vectors and embedding → trained GNN."""
+        """Snapshot, text vectors and embedding → trained model."""
         return self._model("model", self.recipe)
 
     @cached_property
@@ -101,24 +100,18 @@ class Road:
         return self._model("ablation", self.recipe.model_copy(update={"model": without}))
 
     def _model(self, name: str, recipe: Recipe) -> Stage:
-        upstream = [self.snapshot]
-        if recipe.text.enabled and recipe.model.input.text:
-            upstream.append(self.text)
-        if recipe.embedding.enabled and recipe.model.kg and recipe.model.input.neighbours != "off":
-            upstream.append(self.embedding)
+        text, embedding = vectors_of(recipe)
+        vectors = [stage for stage, wanted in ((self.text, text), (self.embedding, embedding)) if wanted]
+        upstream = (self.snapshot, *vectors)
 
         def make(folder: Path, work: Path, progress: Progress) -> None:
             from kgrec.pipeline.train import make_model
 
-            make_model(recipe, self._folders(*upstream), folder, work, progress)
+            # what the ablation says, the model has said
+            shown = progress if name == "model" else TasksOnly(progress)
+            make_model(recipe, self._folders(*upstream), folder, work, shown)
 
-        settings = recipe.model_dump(mode="json", include={"model": True, "seed": True, "training": True})
-        settings["training"] = {k: v for k, v in settings["training"].items() if k not in WHERE_NOT_WHAT}
-        code = (
-            *("kgrec.models", "kgrec.training", "kgrec.recommend.linear", "kgrec.metrics"),
-            *("graph_builders", "kgrec.pipeline.train"),
-        )
-        return Stage(name, "train", settings, code, make, upstream=tuple(upstream))
+        return Stage(name, "train", settings_of(recipe), code_of(recipe), make, upstream=upstream)
 
     @cached_property
     def models(self) -> tuple[Stage, ...]:
@@ -143,7 +136,10 @@ class Road:
             make_evaluation(self.recipe, split, snapshot, self._folders(*self.models), folder, progress)
 
         settings = {**self._settings("evaluation", "seed"), "split": split}
-        code = ("kgrec.evaluation", "kgrec.metrics", "kgrec.recommend", "kgrec.pipeline.evaluate")
+        code = (
+            *("kgrec.evaluation", "kgrec.metrics", "kgrec.recommend", "kgrec.pipeline.models"),
+            "kgrec.pipeline.evaluate",
+        )
         return Stage(f"evaluation-{split}", "evaluate", settings, code, make, upstream=(self.snapshot, *self.models))
 
     @cached_property
@@ -157,7 +153,10 @@ class Road:
             make_report(self.recipe, self._folders(*upstream), folder, progress)
 
         settings = self._settings("name", "report", "explain", "seed")
-        code = ("kgrec.report", "kgrec.explain", "kgrec.recommend", "kgrec.pipeline.report")
+        code = (
+            *("kgrec.report", "kgrec.explain", "kgrec.recommend", "kgrec.pipeline.models"),
+            *("kgrec.flow", "kgrec.pipeline.report"),
+        )
         return Stage("report", "run", settings, code, make, upstream=upstream)
 
     @property

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kgrec.config import Paths, Recipe, load_recipe
 from kgrec.errors import RecipeError, UserError
+from kgrec.pipeline.models import canonical
 from kgrec.pipeline.road import Road
 from kgrec.pipeline.stage import RunDirectory, Stage
 from kgrec.progress import SILENT, Progress
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kgrec.dataset.snapshot import Snapshot
-    from kgrec.explain import Explainer, Explanation
-    from kgrec.recommend.linear import LinearScorer
+    from kgrec.explain import Explains, Explanation
+    from kgrec.recommend import Scorer
     from kgrec.store import QueryResult, SparqlStore
 
 
@@ -47,12 +48,17 @@ def open_run(
         device, devices: where to train, instead of what it says.
 
     Raises:
-        RecipeError: the recipe is at fault.
+        RecipeError: the recipe is at fault, or no model has the name that it gives.
     """
     content, paths = load_recipe(recipe, data, run_dir)
     where = {key: value for key, value in (("device", device), ("devices", devices)) if value is not None}
     if where:
         content = content.model_copy(update={"training": content.training.model_copy(update=where)})
+    try:
+        canonical(content.model.name)
+    except RecipeError as error:
+        error.in_file(paths.recipe)
+        raise
     return Run(content, paths)
 
 
@@ -97,7 +103,7 @@ class Run:
         self._make(self._road.building, "build", progress)
 
     def train(self, progress: Progress = SILENT) -> None:
-        """Snapshot → text vectors → embedding → trained GNN; what lies before is made too where it is not current."""
+        """Snapshot → text vectors → embedding → trained model; what lies before is made too where it is not current."""
         self._make((*self._road.building, *self._road.training), "train", progress)
 
     def evaluate(self, split: Literal["valid", "test"] = "test", progress: Progress = SILENT) -> dict[str, Any]:
@@ -125,10 +131,12 @@ class Run:
             raise
 
     def _check_choices(self) -> None:
-        """Refuses metrics and baselines that do not exist before hours are spent on training."""
+        """Refuses models, metrics and baselines that do not exist before hours are spent on training."""
         from kgrec.evaluation.baselines import make_baseline
         from kgrec.metrics import check_names
+        from kgrec.pipeline.models import check_model
 
+        check_model(self.recipe)
         check_names(self.recipe.evaluation.metrics)
         for settings in self.recipe.evaluation.baselines:
             make_baseline(settings)
@@ -150,26 +158,35 @@ class Run:
         return Snapshot.open(self._directory.folder(self._road.snapshot))
 
     @cached_property
-    def scorer(self) -> LinearScorer:
-        """The trained model in its serving form (numpy).
+    def scorer(self) -> Scorer:
+        """The trained model in its serving form, without the framework that trained it.
 
         Raises:
             StaleError: see :attr:`snapshot`.
         """
-        from kgrec.recommend.linear import LinearScorer, Propagation
+        from kgrec.pipeline.models import load_scorer
 
-        return LinearScorer(Propagation.load(self._directory.folder(self._road.model)))
+        return load_scorer(self._directory.folder(self._road.model), self.snapshot)
 
     @cached_property
-    def explainer(self) -> Explainer:
+    def explainer(self) -> Explains:
         """Explains the trained model.
 
         Raises:
             StaleError: see :attr:`snapshot`.
+            UserError: the model does not explain; says which do.
         """
-        from kgrec.explain import Explainer
+        from kgrec.explain import explainer
 
-        return Explainer(self.snapshot, self.scorer.propagation, self.recipe.explain)
+        return explainer(self.snapshot, self.scorer, self.recipe.explain)
+
+    def channels(self) -> dict[str, Any] | None:
+        """What each channel of a trained flow adds (:func:`kgrec.flow.table.channel_table`); None for other models."""
+        from kgrec.pipeline.models import CHANNELS
+
+        file = self._directory.folder(self._road.model) / CHANNELS
+        content: dict[str, Any] | None = json.loads(file.read_text()) if file.is_file() else None
+        return content
 
     def evaluation(self, split: Literal["valid", "test"] = "test") -> dict[str, Any]:
         """The table as it was made."""

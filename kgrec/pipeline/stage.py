@@ -25,7 +25,10 @@ from kgrec.progress import SILENT, Progress
 FORMAT = 1
 """Layout of the run directory; a directory of another layout is refused."""
 
-LIBRARIES = ("kgrec", "numpy", "polars", "pyoxigraph", "torch", "torch-geometric", "pykeen", "transformers")
+LIBRARIES = (
+    *("kgrec", "numpy", "scipy", "polars", "pyoxigraph", "torch", "torch-geometric", "pykeen", "transformers"),
+    *("implicit", "numba"),
+)
 
 
 @dataclass(frozen=True)

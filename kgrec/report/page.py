@@ -11,6 +11,7 @@ from typing import Any
 from kgrec.explain.types import Explanation
 from kgrec.explain.wording import plain
 from kgrec.report import charts
+from kgrec.report.channels import channels_view
 from kgrec.report.drawing import Drawing, draw
 from kgrec.report.graph import graph_view
 from kgrec.report.tables import embedding_view, evaluation_view
@@ -52,6 +53,7 @@ def write_report(
     profile: Mapping[str, Any] | None = None,
     embedding: Mapping[str, Any] | None = None,
     history: Sequence[Mapping[str, Any]] = (),
+    channels: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,
     samples: Sequence[Sample] = (),
 ) -> None:
@@ -63,6 +65,7 @@ def write_report(
         profile: what ``profile.json`` holds.
         embedding: ``metrics.json`` of the knowledge-graph embedding.
         history: an epoch each with epoch, loss and val_ndcg (None where it was not measured).
+        channels: what ``channels.json`` of a flow holds.
         evaluation: the document of ``kgrec evaluate --json``.
         samples: users with their lists and reasons.
 
@@ -74,6 +77,7 @@ def write_report(
         curves=_training_curves(history),
         epochs=len(history),
         embedding=embedding_view(embedding or {}),
+        channels=channels_view(channels or {}),
         evaluation=evaluation_view(evaluation or {}),
         samples=[_sample(sample) for sample in samples],
     )

@@ -1,0 +1,65 @@
+"""Which explainer a model has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kgrec.config.outcome import ExplainConfig
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.errors import UserError
+from kgrec.explain.types import Explanation
+from kgrec.recommend.scorer import Scorer
+
+
+class Explains(Protocol):
+    """Explains pairs of one trained model; made once, it answers in milliseconds."""
+
+    def explain(
+        self,
+        user: int | None,
+        item: int,
+        *,
+        history: Sequence[int] | NDArray[np.int64] | None = None,
+        rank: int | None = None,
+        paths: int | None = None,
+    ) -> Explanation:
+        """Explains one pair.
+
+        Args:
+            user: the user's id in the snapshot; None for a person who is not in it.
+            item: the item's id.
+            history: item ids that the person interacted with; by default the user's training interactions.
+            rank: the item's place in the user's ranking, if known: it is passed on.
+            paths: how many; by default the configuration's.
+
+        Raises:
+            ValueError: neither a user nor a history, or an id out of range.
+        """
+
+
+def explainer(snapshot: Snapshot, scorer: Scorer, config: ExplainConfig | None = None) -> Explains:
+    """The explainer of a trained model.
+
+    Raises:
+        UserError: the model does not explain its scores.
+    """
+    from kgrec.flow.model import FlowScorer
+    from kgrec.recommend.linear import LinearScorer
+
+    if isinstance(scorer, FlowScorer):
+        from kgrec.explain.flow import FlowExplainer
+
+        return FlowExplainer(snapshot, scorer, config)
+    if isinstance(scorer, LinearScorer):
+        from kgrec.explain.explainer import Explainer
+
+        return Explainer(snapshot, scorer.propagation, config)
+    raise UserError(
+        f"{scorer.name} does not explain its scores",
+        expected="a model whose score is a sum over paths",
+        remedy='set model.name to "flow" or "linear"',
+    )
