@@ -23,7 +23,7 @@ class Channel:
         kind: ``literal``: every weight is a sum over edges that exist; ``content``: similar texts or vectors;
             ``learned``: anything else.
         knowledge: its weights are sums over paths through edges of the knowledge graph, nothing else.
-        factors: CSR or float32 matrices; the product of their shapes is ``[len(sources), len(targets)]``.
+        factors: float32 CSR or C-contiguous matrices; the product of their shapes is ``[len(sources), len(targets)]``.
         sources: the items that the first factor's rows stand for, increasing; None for all.
         targets: the items that the last factor's columns stand for, increasing; None for all.
     """
@@ -46,9 +46,9 @@ class Channel:
         for factor in self.factors:
             flow = flow @ factor
             # past this many entries a product of sparse matrices costs more than one with a dense one
-            if sp.issparse(flow) and flow.nnz > DENSE * flow.shape[0] * flow.shape[1]:
+            if not isinstance(flow, np.ndarray) and flow.nnz > DENSE * flow.shape[0] * flow.shape[1]:
                 flow = flow.toarray()
-        if sp.issparse(flow):
+        if not isinstance(flow, np.ndarray):
             flow = flow.toarray()
         if self.targets is None:
             return np.asarray(flow, dtype=np.float32)
@@ -57,27 +57,33 @@ class Channel:
         return scores
 
     def weights(self, sources: NDArray[np.int64], target: int) -> NDArray[np.float32]:
-        """``W[j, target]`` for some items j: float32 ``[len(sources)]``."""
-        num_items = self.num_items
-        column: Any = sp.csc_array((np.ones(1, dtype=np.float32), ([target], [0])), shape=(num_items, 1)).toarray()
-        if self.targets is not None:
-            column = column[self.targets]
-        for factor in reversed(self.factors[1:]):
-            column = factor @ column
-        one = sp.csr_array(
-            (np.ones(len(sources), dtype=np.float32), sources, np.arange(len(sources) + 1)),
-            shape=(len(sources), num_items),
-        )
-        return np.asarray(select(one, self.sources) @ (self.factors[0] @ column), dtype=np.float32).ravel()
+        """``W[j, target]`` for some items j: float32 ``[len(sources)]``; only the rows of these items are read."""
+        found = np.zeros(len(sources), dtype=np.float32)
+        at = int(_positions(self.targets, np.array([target]))[0])
+        rows = _positions(self.sources, np.asarray(sources))
+        kept = rows >= 0
+        if at < 0 or not kept.any():
+            return found
+        flow: Any = self.factors[0][rows[kept]]
+        if len(self.factors) > 1:
+            column: Any = np.zeros((self.factors[-1].shape[1], 1), dtype=np.float32)
+            column[at] = 1.0
+            for factor in reversed(self.factors[1:]):
+                column = factor @ column
+            flow, at = flow @ column, 0
+        flow = flow[:, [at]]
+        found[kept] = (flow if isinstance(flow, np.ndarray) else flow.toarray()).ravel()
+        return found
 
-    @property
-    def num_items(self) -> int:
-        """Unknown where both sides are restricted: then one past the largest id will do."""
-        if self.sources is None:
-            return int(self.factors[0].shape[0])
-        if self.targets is None:
-            return int(self.factors[-1].shape[1])
-        return int(max(self.sources.max(initial=-1), self.targets.max(initial=-1))) + 1
+
+def _positions(ids: NDArray[np.int64] | None, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Place of each wanted id among the increasing ids, -1 where it is not; None stands for all ids."""
+    if ids is None:
+        return wanted
+    if not len(ids):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return np.where(ids[place] == wanted, place, -1)
 
 
 def select(histories: sp.csr_array, columns: NDArray[np.int64] | None) -> sp.csr_array:

@@ -46,7 +46,8 @@ class Knowledge(Builder):
             used = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
             thin = rows[:, used]
             dense = len(used) <= DENSE_NODES
-            factors = (thin.toarray(), thin.T.toarray()) if dense else (thin, sp.csr_array(thin.T))
+            turned = sp.csr_array(thin.T)
+            factors = (thin.toarray(), turned.toarray()) if dense else (thin, turned)
             channels.append(Channel(f"{self.name}:{name}", "literal", factors, knowledge=True))
         return tuple(channels)
 
