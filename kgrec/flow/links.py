@@ -14,6 +14,10 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.flow.hops import Hop, Node
 
 KEY = ["relation", "outward", "node_type", "node"]
+RELATIONS = 6
+"""So many relations are told apart; the rest is pooled."""
+LEAST = 200
+"""Entries of the matrix that a relation needs to be told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,24 @@ class Links:
         rows.eliminate_zeros()
         rows.sort_indices()
         return rows
+
+    @cached_property
+    def by_relation(self) -> dict[str, sp.csr_array]:
+        """:meth:`weighted` links of one relation each, the most frequent first; ``rest`` pools the others."""
+        relation = self.links["relation"].to_numpy()
+        degree = np.where(self.shared, self.degree, 0)
+        names, index = np.unique(relation.astype(str), return_inverse=True)
+        count = np.bincount(index, degree, minlength=len(names))
+        order = sorted(range(len(names)), key=lambda r: (-count[r], names[r]))
+        own = [r for r in order[:RELATIONS] if count[r] >= LEAST]
+        rest = self.shared & ~np.isin(index, own)
+        # one relation alone is what all links together have already
+        if len(own) == 1 and not rest.any():
+            return {}
+        found = {str(names[r]): self.weighted(self.shared & (index == r)) for r in own}
+        if degree[rest].sum() >= LEAST:
+            found["rest"] = self.weighted(rest)
+        return found
 
     def path(self, item_type: str, source: int, column: int, target: int) -> tuple[Hop, ...]:
         """The edges by which two items hold the same link; an item that is the link's own node gives none."""

@@ -6,21 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
 from kgrec.flow.hops import Hop
-from kgrec.flow.links import Links
 from kgrec.flow.part import Part
 
-RELATIONS = 6
-"""So many relations have a channel of their own; the rest is pooled."""
-LEAST = 200
-"""Entries of the link matrix that a relation needs for a channel of its own."""
-
-
 DENSE_NODES = 512
+"""Up to so many nodes a relation's links are kept as dense matrices."""
 
 
 class Knowledge(Builder):
@@ -40,8 +33,7 @@ class Knowledge(Builder):
         links = part.content.links
         assert links is not None
         channels = [Channel(self.name, "literal", (part.content.near_by_links,), knowledge=True)]
-        for name, columns in _relations(links):
-            rows = links.weighted(columns)
+        for name, rows in links.by_relation.items():
             # a few nodes that many items share are a small dense matrix; many nodes that few share stay sparse
             used = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
             thin = rows[:, used]
@@ -59,7 +51,7 @@ class Knowledge(Builder):
             if target not in near.indices[near.indptr[source] : near.indptr[source + 1]]:
                 return []
         else:
-            rows = links.weighted(dict(_relations(links))[channel.name.split(":", 1)[1]])
+            rows = links.by_relation[channel.name.split(":", 1)[1]]
         first, second = rows[[source]], rows[[target]]
         both = np.intersect1d(first.indices, second.indices, assume_unique=True)
         left = first.toarray().ravel()[both]
@@ -67,19 +59,3 @@ class Knowledge(Builder):
         return [
             (float(a * b), links.path(part.item_type, source, int(x), target)) for x, a, b in zip(both, left, right)
         ]
-
-
-def _relations(links: Links) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Name and columns of every channel of its own, the most frequent relation first, ``rest`` last."""
-    relation = links.links["relation"].to_numpy()
-    degree = np.where(links.shared, links.degree, 0)
-    names, index = np.unique(relation.astype(str), return_inverse=True)
-    count = np.bincount(index, degree, minlength=len(names))
-    order = sorted(range(len(names)), key=lambda r: (-count[r], names[r]))
-    own = [r for r in order[:RELATIONS] if count[r] >= LEAST]
-    found = [(str(names[r]), links.shared & (index == r)) for r in own]
-    rest = links.shared & ~np.isin(index, own)
-    # one relation alone is what the channel over all links has already
-    if len(found) == 1 and not rest.any():
-        return []
-    return found + ([("rest", rest)] if degree[rest].sum() >= LEAST else [])
