@@ -21,8 +21,8 @@ class LightGCNConfig(ZooConfig):
 
     space: ClassVar[Space] = {**ZooConfig.space, "layers": Whole(1, 4)}
 
-    layers: int = Field(default=2, ge=0)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    layers: int = Field(default=3, ge=0)
+    learning_rate: float = Field(default=5e-3, gt=0)
     l2: float = Field(default=1e-3, ge=0)
     epochs: int = Field(default=500, ge=1)
     patience: int = Field(default=50, ge=1)
