@@ -58,12 +58,15 @@ def tune_recipe(
     fit_data = prepared.open()
     fit_data.validation  # noqa: B018  without a validation part nothing can be chosen: said before anything is fitted
     seed = prepared.recipe.seed
+    own = model_named(prepared.recipe.model.name) is kind
+    fixed = prepared.recipe.model.settings if own else {}
     state = digest(
         {
             "snapshot": prepared.manifest("snapshot")["key"],
             "vectors": [prepared.manifest(part)["key"] for part in ("text", "embedding") if part in prepared.folders],
             "code": code_digest(kind.code),
             "recipe": prepared.recipe.model_dump(mode="json", include=set(kind.sections)),
+            "fixed": fixed,
             "space": {name: repr(value) for name, value in kind.space.items()},
             "seed": seed,
         }
@@ -73,7 +76,7 @@ def tune_recipe(
 
     def measure(settings: Mapping[str, Any]) -> float:
         with TemporaryDirectory(dir=folder) as scratch:
-            fitted = kind.fit(fit_data, settings, How(Path(scratch), seed, device, keep=False))
+            fitted = kind.fit(fit_data, {**fixed, **settings}, How(Path(scratch), seed, device, keep=False))
             return validation_ndcg(fitted.scorer, fit_data)
 
     with RunDirectory(prepared.run).locked("kgrec tune"):
@@ -91,7 +94,7 @@ def tune_recipe(
         "model": kind.name,
         "ndcg@10": tuned.value,
         "settings": dict(tuned.best),
-        "toml": to_toml(kind.snippet(tuned.best)),
+        "toml": to_toml(kind.snippet({**fixed, **tuned.best})),
         "refused": tuned.refused,
         "trials": [dict(trial) for trial in tuned.trials],
     }

@@ -45,6 +45,17 @@ def test_the_recipes_own_model(place: tuple[Path, Path]) -> None:
     assert (changed.model.name, result["trials"][0]["value"] > 0) == ("linear", True)
 
 
+def test_the_flagship(place: tuple[Path, Path]) -> None:
+    recipe, run = place
+    result = tune_recipe(recipe, 1, model="flow", run_dir=run)
+    content = tomllib.loads(recipe.read_text())
+    for section, values in tomllib.loads(result["toml"]).items():
+        content.setdefault(section, {}).update(values)
+    changed = parse_recipe(content)
+    assert changed.model.name == "flow"
+    assert changed.flow.held_out == result["settings"]["held_out"]
+
+
 def test_unknown_models_and_models_without_settings(place: tuple[Path, Path]) -> None:
     with pytest.raises(UserError, match="did you mean 'RP3beta'"):
         tune_recipe(place[0], 1, model="RP3bet", run_dir=place[1])
