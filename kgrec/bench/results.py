@@ -227,7 +227,8 @@ PROTOCOL = (
     "training and validation items at test; fit 'train' scores from training histories, fit 'train+valid' (same "
     "choices, fitted on both) from both; low and high: 95 % paired bootstrap interval over users of the difference in "
     "NDCG@10 to EASE of the same fit (1,000 draws); one thread a cell; cpu_s and peak_mb: of the cell's own process, "
-    "cpu_s of the fit with everything that it chooses, of 'train+valid' of the second fit alone; baselines' search for "
+    "cpu_s of the fit with everything that it chooses and the import of its libraries, of 'train+valid' of the second "
+    "fit alone; baselines' search for "
     "settings, text and KG vectors are counted apart (choices, datasets)"
 )
 
