@@ -27,6 +27,23 @@ def ids_of(snapshot: Snapshot, node_type: str, wanted: Sequence[str]) -> NDArray
     return np.fromiter(found, dtype=np.int64, count=len(wanted))
 
 
+def known_ids(snapshot: Snapshot, node_type: str, wanted: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
+    """Ids of those that exist.
+
+    Returns:
+        int64 ``[len(wanted)]``, -1 where there is no such node; and the unknown ones, in the order given.
+
+    Raises:
+        UnknownIdError: none exists; names what is nearest to the first.
+    """
+    index = _index(snapshot, node_type)
+    ids = np.array([index.get(clean_key(name), -1) for name in wanted], dtype=np.int64)
+    unknown = [name for name, i in zip(wanted, ids) if i < 0]
+    if unknown and len(unknown) == len(wanted):
+        snapshot.find(node_type, unknown[0])
+    return ids, unknown
+
+
 def check_type(snapshot: Snapshot, node_type: str) -> None:
     """Refuses a node type that the snapshot lacks.
 

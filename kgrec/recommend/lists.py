@@ -20,9 +20,10 @@ from kgrec.dataset.snapshot import Snapshot, Split
 from kgrec.errors import StorageError, UserError
 from kgrec.progress import SILENT, Progress
 from kgrec.recommend.blocks import blocks
+from kgrec.recommend.history import History
 from kgrec.recommend.ids import ids_of
 from kgrec.recommend.nodes import NodeScorer
-from kgrec.recommend.scorer import Scorer
+from kgrec.recommend.scorer import HistoryScorer, Scorer
 from kgrec.recommend.topk import TIE, top_k
 
 SCHEMA = {"user": pl.String, "rank": pl.Int64, "item": pl.String, "label": pl.String, "score": pl.Float32}
@@ -70,31 +71,40 @@ def recommend(
 def recommend_history(
     scorer: Scorer,
     snapshot: Snapshot,
-    history: Sequence[str],
+    history: Sequence[str] | History,
     k: int = 10,
     *,
     user: str = "",
     candidates: NDArray[np.bool_] | None = None,
     include_seen: bool = False,
     node_type: str | None = None,
+    progress: Progress = SILENT,
 ) -> pl.DataFrame:
     """The best ``k`` for somebody who is not in the data, from the items they interacted with.
 
     Args:
-        history: item keys or IRIs; repeated ones count once.
+        history: item keys or IRIs, the latest last, or a :class:`~kgrec.recommend.history.History` with ratings and
+            times; repeated ones count once, unknown ones are said and left out.
         user: what stands in the column ``user``.
+        progress: is told which items are unknown.
 
-    The other arguments, the result and the errors are those of :func:`recommend`; an unknown item raises
-    UnknownIdError.
+    The other arguments, the result and the errors are those of :func:`recommend`.
+
+    Raises:
+        UnknownIdError: none of the items exists; the nearest are named.
+        UserError: there are ratings and the model does not read them.
     """
-    items = np.unique(ids_of(snapshot, snapshot.item_type, history)) if history else np.empty(0, dtype=np.int64)
-    row = sp.csr_array(
-        (np.ones(len(items), dtype=np.float32), items, np.array([0, len(items)])), shape=(1, snapshot.num_items)
-    )
+    history = history if isinstance(history, History) else History(tuple(history))
+    row, times = history.rows(snapshot, progress)
     ranked = _Ranking(scorer, snapshot, k, candidates, (), node_type)
     hidden = None if include_seen or ranked.node_type != snapshot.item_type else row
-    found = top_k(ranked.scorer.score(row), k, candidates, hidden)
-    return ranked.named([user], *found)
+    if isinstance(ranked.scorer, HistoryScorer):
+        scores = ranked.scorer.score_newcomers(row, times)
+    elif history.ratings is not None:
+        raise UserError(f"{scorer.name} does not read ratings", remedy='leave them out, or train [model] name = "flow"')
+    else:
+        scores = ranked.scorer.score(row)
+    return ranked.named([user], *top_k(scores, k, candidates, hidden))
 
 
 def recommend_all(

@@ -33,3 +33,21 @@ class Scorer(Protocol):
             float32, shape ``[batch, num_items]``; higher is better.
         """
         ...
+
+
+@runtime_checkable
+class HistoryScorer(Scorer, Protocol):
+    """Scores people it never saw by how they liked things and when."""
+
+    def score_newcomers(self, histories: sp.csr_array, times: sp.csr_array) -> NDArray[np.float32]:
+        """Scores of all items.
+
+        Args:
+            histories: float32 CSR, shape ``[batch, num_items]``: the weight of each item, 1 for one that is liked as
+                much as others are on average.
+            times: CSR of the same pattern, greater than zero, greater is later.
+
+        Returns:
+            float32, shape ``[batch, num_items]``.
+        """
+        ...
