@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,6 +15,11 @@ from kgrec.flow.channel import Channel
 from kgrec.flow.hops import Hop
 from kgrec.flow.part import Part
 from kgrec.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kgrec.flow.newcomer import NewItems
 
 
 @dataclass
@@ -66,6 +72,22 @@ class Builder(ABC):
     @abstractmethod
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         """``W[source, target]`` as a sum over paths: (weight, hops), the weights adding up to it."""
+
+    def newcomers(
+        self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
+    ) -> NDArray[np.float32] | None:
+        """``W[:, new]`` for n items that came after the channel was built and that nobody holds: ``[items, n]``.
+
+        Args:
+            channel: as it was built.
+            part: what it was built on.
+            new: the items' text and links.
+            channels: of the same model, by name.
+
+        Returns:
+            float32 ``[items, n]``; None where the channel speaks of items with interactions only.
+        """
+        return None
 
 
 def support(part: Part, source: int, target: int) -> int:

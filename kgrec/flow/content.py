@@ -8,10 +8,9 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
 from kgrec.flow.links import Links
-from kgrec.flow.vectors import nearest_neighbours, whiten
+from kgrec.flow.vectors import Whitening, nearest_neighbours, whiten
 
 DIM = 128
 """Components kept of a text vector, of an embedding, of the matrix of links."""
@@ -47,9 +46,14 @@ class ItemContent:
         return nearest_neighbours(self.link_rows, self.neighbours)
 
     @cached_property
+    def text_whitening(self) -> Whitening | None:
+        """What whitens text vectors."""
+        return None if self.text is None else Whitening.of(self.text, DIM)
+
+    @cached_property
     def white_text(self) -> NDArray[np.float32] | None:
         """Whitened text vectors, float32 ``[items, up to 128]``."""
-        return None if self.text is None else whiten(self.text, DIM)
+        return None if self.text is None or self.text_whitening is None else self.text_whitening.apply(self.text)
 
     @cached_property
     def near_by_text(self) -> sp.csr_array:
@@ -64,27 +68,47 @@ class ItemContent:
         return nearest_neighbours(whiten(self.embedding, DIM), self.neighbours)
 
     @cached_property
+    def alike_by(self) -> dict[str, sp.csr_array]:
+        """``links``, ``text``: where there are some, cosines of the nearest items, float32 CSR ``[items, items]``."""
+        rows = {"links": self.link_rows, "text": self.white_text}
+        return {name: nearest_neighbours(one, CHAINED) for name, one in rows.items() if one is not None}
+
+    @cached_property
     def alike(self) -> sp.csr_array | None:
         """``S``: the nearest items by links plus the nearest by text, float32 CSR ``[items, items]``."""
-        parts = []
-        if self.link_rows is not None:
-            parts.append(nearest_neighbours(self.link_rows, CHAINED))
-        if self.white_text is not None:
-            parts.append(nearest_neighbours(self.white_text, CHAINED))
+        parts = list(self.alike_by.values())
         return sp.csr_array(sum(parts[1:], parts[0])).astype(np.float32) if parts else None
+
+    @cached_property
+    def link_axes(self) -> NDArray[np.float32] | None:
+        """Leading right singular vectors of :attr:`link_rows`: float32 ``[links, up to 128]``; None where the matrix is
+        too small to have any."""
+        # takes a tenth of a second to import, which serving would pay for nothing
+        from scipy.sparse.linalg import svds
+
+        if self.link_rows is None:
+            return None
+        used = np.flatnonzero(np.bincount(self.link_rows.indices, minlength=self.link_rows.shape[1]))
+        rows = self.link_rows[:, used].astype(np.float64)
+        k = min(DIM, min(rows.shape) - 1)
+        if k <= 0:
+            return None
+        _, size, axes = svds(rows, k=k, v0=np.ones(min(rows.shape)), return_singular_vectors="vh")
+        found = np.zeros((self.link_rows.shape[1], k), dtype=np.float32)
+        found[used] = axes[np.argsort(-size)].T
+        return found
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
         """Whitened text beside the leading singular vectors of the links: float32 ``[items, up to 256]``; zero rows
         for items of which nothing is known."""
-        parts = [] if self.white_text is None else [self.white_text]
-        if self.link_rows is not None:
-            used = np.flatnonzero(np.bincount(self.link_rows.indices, minlength=self.link_rows.shape[1]))
-            rows = self.link_rows[:, used].astype(np.float64)
-            k = min(DIM, min(rows.shape) - 1)
-            if k > 0:
-                u, s, _ = svds(rows, k=k, v0=np.ones(min(rows.shape)))
-                parts.append((u * s)[:, np.argsort(-s)].astype(np.float32))
+        return self.stacked(self.white_text, self.link_rows)
+
+    def stacked(self, white_text: NDArray[np.float32] | None, link_rows: sp.csr_array | None) -> NDArray[np.float32]:
+        """Text and links of n items, weighted as here, in the space of :attr:`vectors`: float32 ``[n, up to 256]``."""
+        parts = [] if white_text is None else [white_text]
+        if link_rows is not None and self.link_axes is not None:
+            parts.append(np.asarray(link_rows @ self.link_axes, dtype=np.float32))
         return np.concatenate(parts, axis=1) if parts else np.zeros((self._items, 0), dtype=np.float32)
 
     @property

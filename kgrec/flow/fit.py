@@ -17,12 +17,12 @@ from kgrec.flow.ascent import Ascent, FlowsAt
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.candidates import Candidates, Histories, draw, flows_at
 from kgrec.flow.channel import Channel
-from kgrec.flow.channels.content import regress
 from kgrec.flow.folds import Fold, kind_of, make_folds
 from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.model import Flow
 from kgrec.flow.part import Part, training_times
 from kgrec.flow.registry import chosen
+from kgrec.flow.regression import foretell
 from kgrec.flow.softmax import fit_softmax
 from kgrec.progress import SILENT, Progress
 
@@ -115,9 +115,7 @@ def catalogue(part: Part) -> Catalogue:
     features = part.content.vectors
     new = np.flatnonzero((part.item_degree == 0) & (np.abs(features).sum(axis=1) > 0)) if features.size else []
     if len(new):
-        seen = part.seen
-        popularity = np.log1p(part.item_degree[seen])[:, None].astype(np.float32)
-        foretold[new] = regress(features, seen, popularity, np.asarray(new), np.ones(len(seen)))[:, 0]
+        foretold[new] = foretell(part, features[new])
     return Catalogue(part.item_degree, foretold)
 
 

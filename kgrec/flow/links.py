@@ -79,10 +79,16 @@ class Links:
         """Links of two items or more: the others lead nowhere. bool ``[links]``."""
         return np.asarray(self.degree >= 2)
 
-    def weighted(self, columns: NDArray[np.bool_]) -> sp.csr_array:
-        """``c``: the idf of these links, every row of unit length; float32 CSR ``[items, links]``."""
+    def weighted(self, columns: NDArray[np.bool_], matrix: sp.csr_array | None = None) -> sp.csr_array:
+        """``c``: the idf of these links, every row of unit length; float32 CSR ``[items, links]``.
+
+        Args:
+            columns: bool ``[links]``.
+            matrix: links of other items, binary CSR ``[n, links]``; those of the snapshot's items by default.
+        """
+        matrix = self.matrix if matrix is None else matrix
         idf = np.where(columns, np.log(self.matrix.shape[0] / np.maximum(self.degree, 1)) + 0.1, 0.0)
-        rows = sp.csr_array((idf[self.matrix.indices], self.matrix.indices, self.matrix.indptr), self.matrix.shape)
+        rows = sp.csr_array((idf[matrix.indices], matrix.indices, matrix.indptr), matrix.shape)
         length = np.sqrt(np.asarray(rows.power(2).sum(axis=1)).ravel())
         rows = sp.csr_array(sp.diags_array(1.0 / np.maximum(length, 1e-12)) @ rows).astype(np.float32)
         rows.eliminate_zeros()
@@ -91,7 +97,12 @@ class Links:
 
     @cached_property
     def by_relation(self) -> dict[str, sp.csr_array]:
-        """:meth:`weighted` links of one relation each, the most frequent first; ``rest`` pools the others."""
+        """:meth:`weighted` links of one relation each, as in :attr:`relations`."""
+        return {name: self.weighted(columns) for name, columns in self.relations.items()}
+
+    @cached_property
+    def relations(self) -> dict[str, NDArray[np.bool_]]:
+        """Shared links of one relation each, the most frequent first; ``rest`` pools the others: bool ``[links]``."""
         relation = self.links["relation"].to_numpy()
         degree = np.where(self.shared, self.degree, 0)
         names, index = np.unique(relation.astype(str), return_inverse=True)
@@ -102,9 +113,9 @@ class Links:
         # one relation alone is what all links together have already
         if len(own) == 1 and not rest.any():
             return {}
-        found = {str(names[r]): self.weighted(self.shared & (index == r)) for r in own}
+        found = {str(names[r]): self.shared & (index == r) for r in own}
         if degree[rest].sum() >= LEAST:
-            found["rest"] = self.weighted(rest)
+            found["rest"] = rest
         return found
 
     def path(self, item_type: str, source: int, column: int, target: int) -> tuple[Hop, ...]:

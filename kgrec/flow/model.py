@@ -118,9 +118,34 @@ class FlowScorer:
         self, histories: sp.csr_array, users: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[Channel, NDArray[np.float32]]]:
         """Every channel's part of the scores: pairs of channel and float32 ``[batch, num_items]``."""
-        times = None if self.times is None or users is None else self.times[users]
         log_size = np.log1p(np.diff(histories.indptr))
-        log_degree = self.flow.catalogue.log_degree
+        for channel, gates, weighted in self.terms(histories, users):
+            yield channel, coefficient(gates, log_size, self.flow.catalogue.log_degree) * channel.apply(weighted)
+
+    def factors(self, history: sp.csr_array, item: int, users: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """What ``W_ji`` of each channel is multiplied with, for every item j of one history.
+
+        Args:
+            history: CSR ``[1, num_items]`` with h entries.
+            item: i.
+            users: whose history it is, ``[1]``, where known.
+
+        Returns:
+            float64 ``[channels, h]``; ``Σ_j factors · W_ji`` is the channel's part of the score.
+        """
+        log_size = np.log1p(np.diff(history.indptr))
+        log_degree = self.flow.catalogue.log_degree[[item]]
+        place = {channel.name: c for c, channel in enumerate(self.flow.channels)}
+        found = np.zeros((len(place), history.nnz))
+        for channel, gates, weighted in self.terms(history, users):
+            found[place[channel.name]] += float(coefficient(gates, log_size, log_degree)[0, 0]) * weighted.data
+        return found
+
+    def terms(
+        self, histories: sp.csr_array, users: NDArray[np.int64] | None
+    ) -> Iterator[tuple[Channel, list[tuple[float, Gate]], sp.csr_array]]:
+        """Channel, gates (with the scale of their fold) that weigh age alike, and the histories so weighted."""
+        times = None if self.times is None or users is None else self.times[users]
         weighted: dict[float, sp.csr_array] = {}
         for channel in self.flow.channels:
             by_power: dict[float, list[tuple[float, Gate]]] = {}
@@ -131,4 +156,4 @@ class FlowScorer:
             for power, some in sorted(by_power.items()):
                 if power not in weighted:
                     weighted[power] = weigh(histories, times, power)
-                yield channel, coefficient(some, log_size, log_degree) * channel.apply(weighted[power])
+                yield channel, some, weighted[power]

@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 BLOCK = 1024
+TIE = 1e-6
+"""Cosines this close are equal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """Principal components of some vectors, each scaled to variance 1.
+
+    Attributes:
+        mean: float64 ``[d]``.
+        axes: float64 ``[d, components]``.
+    """
+
+    mean: NDArray[np.float64]
+    axes: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32], dim: int) -> Whitening:
+        """That of the rows that are not zero.
+
+        Args:
+            vectors: ``[n, d]``; a zero row has no value.
+            dim: components kept, at most.
+        """
+        known = np.abs(vectors).sum(axis=1) > 0
+        inner = vectors[known].astype(np.float64)
+        nothing = np.zeros((vectors.shape[1], 1))
+        if not len(inner):
+            return cls(np.zeros(vectors.shape[1]), nothing)
+        mean = inner.mean(axis=0)
+        centred = inner - mean
+        values, axes = np.linalg.eigh(centred.T @ centred / len(centred))
+        # components with next to no variance would blow rounding up to signal
+        kept = np.flatnonzero(values > 1e-9 * max(values[-1], 1e-30))[::-1][:dim]
+        return cls(mean, axes[:, kept] / np.sqrt(values[kept]) if kept.size else nothing)
+
+    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Rows of unit length, float32 ``[n, components]``; a zero row stays zero."""
+        known = np.abs(vectors).sum(axis=1) > 0
+        white = (vectors[known].astype(np.float64) - self.mean) @ self.axes
+        white /= np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-12)
+        result = np.zeros((len(vectors), self.axes.shape[1]), dtype=np.float32)
+        result[known] = white
+        return result
 
 
 def whiten(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """Principal components of the rows that are not zero, each of variance 1, rows of unit length.
-
-    Args:
-        vectors: ``[n, d]``; a zero row has no value and stays zero.
-        dim: components kept, at most.
-
-    Returns:
-        float32 ``[n, min(dim, rank)]``.
-    """
-    known = np.abs(vectors).sum(axis=1) > 0
-    if not known.any():
-        return np.zeros((len(vectors), 1), dtype=np.float32)
-    inner = vectors[known].astype(np.float64)
-    centred = inner - inner.mean(axis=0)
-    values, axes = np.linalg.eigh(centred.T @ centred / len(centred))
-    # components with next to no variance would blow rounding up to signal
-    kept = np.flatnonzero(values > 1e-9 * max(values[-1], 1e-30))[::-1][:dim]
-    if not kept.size:
-        return np.zeros((len(vectors), 1), dtype=np.float32)
-    white = centred @ (axes[:, kept] / np.sqrt(values[kept]))
-    white /= np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-12)
-    result = np.zeros((len(vectors), len(kept)), dtype=np.float32)
-    result[known] = white
-    return result
+    """Principal components of the rows that are not zero, each of variance 1, rows of unit length: float32
+    ``[n, min(dim, rank)]`` of vectors ``[n, d]``."""
+    return Whitening.of(vectors, dim).apply(vectors)
 
 
 def nearest_neighbours(rows: NDArray[np.float32] | sp.csr_array, k: int) -> sp.csr_array:
@@ -62,3 +87,23 @@ def nearest_neighbours(rows: NDArray[np.float32] | sp.csr_array, k: int) -> sp.c
         indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
         parts.append(sp.csr_array((value[kept], top[kept], indptr), shape=(height, n)))
     return sp.csr_array(sp.vstack(parts, format="csr")).astype(np.float32)
+
+
+def joining(near: sp.csr_array, cosines: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Which rows would count newcomers among their nearest neighbours.
+
+    Args:
+        near: what :func:`nearest_neighbours` gave for ``k``: CSR ``[n, n]``.
+        cosines: of the n rows with m newcomers: ``[n, m]``.
+        k: neighbours kept of a row.
+
+    Returns:
+        float32 ``[n, m]``: the cosines, 0 where the row has k neighbours that are nearer.
+    """
+    k = min(k, near.shape[0] - 1)
+    farthest = np.zeros(near.shape[0])
+    full = np.flatnonzero(np.diff(near.indptr) >= max(k, 1))
+    if full.size:
+        farthest[full] = near.data[near.indptr[full][:, None] + np.arange(k)].min(axis=1)
+    # as near as the farthest one is near enough
+    return np.where((cosines > 0) & (cosines > farthest[:, None] - TIE), cosines, 0.0).astype(np.float32)

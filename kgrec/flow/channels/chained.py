@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context, support
 from kgrec.flow.channel import Channel, Factor
 from kgrec.flow.hops import Hop
+from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
 
 
@@ -60,6 +63,15 @@ class EaseThenSimilar(_Chained):
                     )
                 )
         return found
+
+    def newcomers(
+        self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
+    ) -> NDArray[np.float32] | None:
+        if new.alike is None:
+            return None
+        columns = np.zeros_like(new.alike)
+        columns[channel.sources] = channel.factors[0] @ new.alike[channel.sources]
+        return columns
 
 
 class SimilarThenLow(_Chained):

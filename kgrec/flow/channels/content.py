@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -9,11 +10,11 @@ from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.channels.similar import similarity
+from kgrec.flow.channels.low import latent
 from kgrec.flow.hops import Hop
+from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
-
-L2 = 10.0
+from kgrec.flow.regression import regress
 
 
 class Content(Builder):
@@ -37,36 +38,25 @@ class Content(Builder):
         new = np.flatnonzero((part.item_degree == 0) & (np.abs(features).sum(axis=1) > 0))
         if not new.size:
             return ()
-        predicted = regress(features, part.seen, low.factors[-1].T, new, part.item_degree[part.seen])
-        source = low.factors[0]
+        source, predicted = low.factors[0], self._place(low, part, features[new])
         return (Channel(self.name, "content", (source, predicted.T.copy()), sources=low.sources, targets=new),)
 
+    def newcomers(
+        self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
+    ) -> NDArray[np.float32] | None:
+        if "low" not in channels:
+            return None
+        low = channels["low"]
+        columns = np.zeros((part.num_items, len(new)), dtype=np.float32)
+        columns[low.sources] = low.factors[0] @ self._place(low, part, new.vectors).T
+        columns[:, np.abs(new.vectors).sum(axis=1) == 0] = 0.0
+        return columns
+
+    @staticmethod
+    def _place(low: Channel, part: Part, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Target vectors that content foretells: float32 ``[n, dim]``."""
+        weights = part.item_degree[part.seen]
+        return regress(part.content.vectors, part.seen, low.factors[-1].T, weights, vectors)
+
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        return similarity(channel, part, source, target)
-
-
-def regress(
-    features: NDArray[np.float32],
-    known: NDArray[np.int64],
-    values: NDArray[np.float32],
-    wanted: NDArray[np.int64],
-    weights: NDArray[np.float64],
-) -> NDArray[np.float32]:
-    """Ridge regression: features and values of the known items, weighted by degree → values of the wanted ones.
-
-    Args:
-        features: ``[items, d]``.
-        known: item ids ``[n]``; values: ``[n, m]``; weights: ``[n]``.
-        wanted: item ids.
-
-    Returns:
-        float32 ``[len(wanted), m]``.
-    """
-    x = features[known].astype(np.float64)
-    x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-    scaled = x * np.sqrt(weights)[:, None]
-    gram = scaled.T @ scaled
-    gram[np.diag_indices_from(gram)] += L2
-    solution = np.linalg.solve(gram, scaled.T @ (values * np.sqrt(weights)[:, None]))
-    new = features[wanted].astype(np.float64)
-    return (np.concatenate([new, np.ones((len(new), 1))], axis=1) @ solution).astype(np.float32)
+        return latent(channel, part, source, target)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
 from kgrec.flow.hops import Hop
+from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
+from kgrec.flow.vectors import joining
 
 DENSE_NODES = 512
 """Up to so many nodes a relation's links are kept as dense matrices."""
@@ -59,3 +63,15 @@ class Knowledge(Builder):
         return [
             (float(a * b), links.path(part.item_type, source, int(x), target)) for x, a, b in zip(both, left, right)
         ]
+
+    def newcomers(
+        self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
+    ) -> NDArray[np.float32] | None:
+        links = part.content.links
+        if links is None or new.links is None or new.by_links is None:
+            return None
+        if channel.name == self.name:
+            return joining(channel.factors[0], new.by_links, part.content.neighbours)
+        name = channel.name.split(":", 1)[1]
+        rows = links.weighted(links.relations[name], new.links)
+        return np.asarray((links.by_relation[name] @ sp.csr_array(rows.T)).toarray(), dtype=np.float32)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context, support
 from kgrec.flow.channel import Channel
 from kgrec.flow.hops import Hop
+from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
+from kgrec.flow.vectors import joining
 
 
 class TextSimilarity(Builder):
@@ -25,6 +29,11 @@ class TextSimilarity(Builder):
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         return similarity(channel, part, source, target)
+
+    def newcomers(
+        self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
+    ) -> NDArray[np.float32] | None:
+        return None if new.by_text is None else joining(channel.factors[0], new.by_text, part.content.neighbours)
 
 
 class EmbeddingSimilarity(Builder):

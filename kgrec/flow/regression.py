@@ -1,0 +1,49 @@
+"""What content foretells: ridge regressions of what items with interactions have learned on what is known of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from kgrec.flow.part import Part
+
+L2 = 10.0
+
+
+def regress(
+    features: NDArray[np.float32],
+    known: NDArray[np.int64],
+    values: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    wanted: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Features and values of the known items → values of others.
+
+    Args:
+        features: ``[items, d]``.
+        known: item ids ``[n]``; values: ``[n, m]``; weights: of the items, ``[n]``.
+        wanted: features of the others ``[w, d]``.
+
+    Returns:
+        float32 ``[w, m]``.
+    """
+    x = features[known].astype(np.float64)
+    x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+    scaled = x * np.sqrt(weights)[:, None]
+    gram = scaled.T @ scaled
+    gram[np.diag_indices_from(gram)] += L2
+    solution = np.linalg.solve(gram, scaled.T @ (values * np.sqrt(weights)[:, None]))
+    new = wanted.astype(np.float64)
+    return np.asarray(np.concatenate([new, np.ones((len(new), 1))], axis=1) @ solution, dtype=np.float32)
+
+
+def foretell(part: Part, wanted: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Log popularity of items that nobody holds: float64 ``[w]`` for rows in the space of
+    :attr:`~kgrec.flow.content.ItemContent.vectors`; 0 where nothing is known of an item."""
+    seen = part.seen
+    popularity = np.log1p(part.item_degree[seen])[:, None].astype(np.float32)
+    found = regress(part.content.vectors, seen, popularity, np.ones(len(seen)), wanted)[:, 0].astype(np.float64)
+    return np.where(np.abs(wanted).sum(axis=1) > 0, found, 0.0)
