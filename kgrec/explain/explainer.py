@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from kgrec.config.recipe import ExplainConfig
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
 from kgrec.explain.hops import Hops, hop_graph
+from kgrec.explain.names import Names
 from kgrec.explain.search import BUDGET, Found, PathSearch
-from kgrec.explain.types import Explanation, Node, Path, Relation
-from kgrec.explain.wording import sentence, user_name
+from kgrec.explain.types import Direction, Explanation, Node, Path, Relation
+from kgrec.explain.wording import sentence
 from kgrec.recommend.linear import LinearScorer, Propagation
 
 
@@ -45,7 +46,7 @@ class Explainer:
         self.user_offset = snapshot.offsets[snapshot.user_type]
         self.item_offset = snapshot.offsets[snapshot.item_type]
         self.interacts = self.edge_types.index((snapshot.user_type, INTERACTS, snapshot.item_type))
-        self._relation_labels = {name: label or name for name, _, label in snapshot.relations.iter_rows()}
+        self.names = Names(snapshot)
 
     def explain(
         self,
@@ -103,7 +104,7 @@ class Explainer:
         )
         found = search.run(hops)
         ids = sorted({node for path in found for node in path.nodes} | {i} | ({u} if u >= 0 else set()))
-        nodes = self._nodes(ids)
+        nodes = self.names.nodes(ids)
         nodes[-1] = Node("", snapshot.user_type, "you")
         shown = tuple(self._path(path, nodes) for path in found)
 
@@ -117,7 +118,7 @@ class Explainer:
             notes.append(f"No path of up to {hops} hops carries any of the score: {rest}.")
         if not search.exact:
             notes.append(f"The search stopped early: heavier paths of up to {hops} hops may exist.")
-        keys = self._keys([n for n in (u, i) if n >= 0])
+        keys = self.names.keys([n for n in (u, i) if n >= 0])
         return Explanation(
             keys[u] if u >= 0 else "",
             keys[i],
@@ -204,31 +205,14 @@ class Explainer:
             total += weight * row
         return total
 
-    # --- names
-
-    def _rows(self, ids: Sequence[int]) -> list[tuple[int, dict[str, object]]]:
-        """Rows of the node frame, which is sorted by (type, id) and so by stacked position."""
-        frame = self.snapshot.nodes[list(ids)]
-        return list(zip(ids, frame.iter_rows(named=True), strict=True))
-
-    def _keys(self, ids: Sequence[int]) -> dict[int, str]:
-        return {node: str(row["key"] or row["iri"]) for node, row in self._rows(ids)}
-
-    def _nodes(self, ids: Sequence[int]) -> dict[int, Node]:
-        nodes = {}
-        for node, row in self._rows(ids):
-            kind, label = str(row["type"]), str(row["label"] or row["key"] or row["iri"])
-            if kind == self.snapshot.user_type:
-                label = user_name(label, None if row["key"] is None else str(row["key"]))
-            nodes[node] = Node(str(row["iri"]), kind, label)
-        return nodes
-
     def _path(self, found: Found, nodes: dict[int, Node]) -> Path:
         chain = tuple(nodes[node] for node in found.nodes)
         relations = []
         for kind in found.kinds:
             name = self.edge_types[kind >> 1][1]
-            label = self._relation_labels.get(name, name)
-            relations.append(Relation(name, "reverse" if kind & 1 else "forward", label))
+            label = self.names.relation(name)
+            interaction = kind >> 1 == self.interacts
+            direction: Direction = "reverse" if kind & 1 else "forward"
+            relations.append(Relation(name, direction, label, "interaction" if interaction else "fact"))
         text = sentence(chain, relations, self.snapshot.user_type, self.snapshot.item_type)
         return Path(chain, tuple(relations), found.weight, text, found.meeting)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Direction = Literal["forward", "reverse"]
+Kind = Literal["interaction", "fact", "co-preference", "similarity", "latent", "sequence"]
+"""What a hop is: an edge of the training graph (the first two), or something learned."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,30 @@ class Node:
 
 @dataclass(frozen=True)
 class Relation:
-    """One hop of a path: an edge of the training graph.
+    """One hop of a path: an edge of the training graph, or a learned step from item to item, which is no fact.
 
     Attributes:
-        name: relation name in the snapshot.
+        name: relation name in the snapshot; of a learned hop its kind.
         direction: ``forward`` where the path walks the edge from its source to its target, else ``reverse``.
         label: the relation as people read it; the name where the data give no label.
+        kind: of the hop.
+        support: of a learned hop: how many training users hold both ends.
     """
 
     name: str
     direction: Direction
     label: str
+    kind: Kind = "fact"
+    support: int | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether it is no edge of the training graph."""
+        return self.kind not in ("interaction", "fact")
+
+    def to_dict(self) -> dict[str, Any]:
+        content: dict[str, Any] = {"name": self.name, "direction": self.direction, "kind": self.kind}
+        return content | ({"support": self.support} if self.learned else {})
 
 
 @dataclass(frozen=True)
@@ -45,31 +60,62 @@ class Path:
     Attributes:
         nodes: user first, item last; no node twice.
         relations: ``relations[j]`` joins ``nodes[j]`` to ``nodes[j + 1]``.
-        weight: what the model's propagation puts on the path, summed over the nodes where both sides can meet.
+        weight: what the model's arithmetic puts on the path; of a flow it may be negative.
         text: the path as one sentence.
-        meeting: position of the node that carries the largest part of the weight.
+        meeting: of a propagation, where both sides can meet at several nodes: position of the one that carries the
+            largest part of the weight.
+        channels: of a flow: the channels that the path is part of.
     """
 
     nodes: tuple[Node, ...]
     relations: tuple[Relation, ...]
     weight: float
     text: str
-    meeting: int
+    meeting: int = 0
+    channels: tuple[str, ...] = ()
+
+    @property
+    def literal(self) -> bool:
+        """Whether every hop is an edge of the training graph."""
+        return not any(hop.learned for hop in self.relations)
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "nodes": [{"id": node.id, "type": node.type, "label": node.label} for node in self.nodes],
-            "relations": [{"name": hop.name, "direction": hop.direction} for hop in self.relations],
+            "relations": [hop.to_dict() for hop in self.relations],
             "weight": self.weight,
             "text": self.text,
+            "channels": list(self.channels),
+            "literal": self.literal,
         }
+
+
+@dataclass(frozen=True)
+class Through:
+    """All paths of real edges that reach the item through one entity, summed.
+
+    Attributes:
+        node: the entity.
+        weight: of all of them; how much of it the paths shown hold is not taken out.
+        items: from how many items of the history they start.
+        text: the same as a sentence.
+    """
+
+    node: Node
+    weight: float
+    items: int
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        node = {"id": self.node.id, "type": self.node.type, "label": self.node.label}
+        return {"node": node, "weight": self.weight, "items": self.items, "text": self.text}
 
 
 @dataclass(frozen=True)
 class Explanation:
     """Why a model scores an item for a user as it does.
 
-    ``score == paths_total + remainder``; ``paths_total == other_paths + Σ weight of the paths shown``.
+    ``score == paths_total + prior + remainder``; ``paths_total == other_paths + Σ weight of the paths shown``.
 
     Attributes:
         user, item: ids of the source tables (IRIs where no table names the node); the user is empty for a person
@@ -81,6 +127,10 @@ class Explanation:
         paths_total: what all walks between the two carry, of every length, shown or not.
         remainder: what no path carries: inner products between *different* nodes that the two sides reach.
         notes: what the reader should know besides.
+        prior: of a flow: what the item scores for everybody, its popularity; no path.
+        channels: of a flow: what each channel's paths carry, largest first; they add up to ``paths_total``.
+        knowledge: of a flow: share of the score, by size, that paths over facts of the knowledge graph carry.
+        entities: of a flow: the entities that most of it goes through.
     """
 
     user: str
@@ -92,6 +142,10 @@ class Explanation:
     paths_total: float
     remainder: float
     notes: tuple[str, ...] = ()
+    prior: float = 0.0
+    channels: tuple[tuple[str, float], ...] = ()
+    knowledge: float | None = None
+    entities: tuple[Through, ...] = ()
 
     @property
     def other_paths(self) -> float:
@@ -109,6 +163,10 @@ class Explanation:
             "paths": [path.to_dict() for path in self.paths],
             "paths_total": self.paths_total,
             "other_paths": self.other_paths,
+            "prior": self.prior,
             "remainder": self.remainder,
+            "channels": dict(self.channels),
+            "knowledge_share": self.knowledge,
+            "entities": [through.to_dict() for through in self.entities],
             "notes": list(self.notes),
         }

@@ -49,19 +49,30 @@ def user_name(label: str, key: str | None) -> str:
     return label
 
 
-def sentence(nodes: Sequence[Node], relations: Sequence[Relation], user_type: str, item_type: str) -> str:
-    """A path as one sentence.
+def sentence(
+    nodes: Sequence[Node],
+    relations: Sequence[Relation],
+    user_type: str,
+    item_type: str,
+    negative: bool = False,
+) -> str:
+    """A path as one sentence; a learned hop is worded as what was learned, never as a fact.
 
     Args:
         nodes: user first; the user is addressed as "you", whoever it is.
         relations: the hops between them.
         user_type, item_type: node type names between which ``interacts`` is the interaction.
+        negative: the path speaks against the item.
     """
     clauses: list[str] = []
     open_clause = False  # whether the last clause ends in the current node and can take ", which …"
     for j, hop in enumerate(relations):
         here, there = _name(nodes, j, user_type), _name(nodes, j + 1, user_type)
         before = relations[j - 1] if j else None
+        if hop.learned:
+            clauses.append(learned(hop, here, there, negative))
+            open_clause = False
+            continue
         subject, thing = (here, there) if hop.direction == "forward" else (there, here)
         ends = (nodes[j].type, nodes[j + 1].type)
         if hop.name == INTERACTS and set(ends) == {user_type, item_type}:
@@ -86,6 +97,29 @@ def sentence(nodes: Sequence[Node], relations: Sequence[Relation], user_type: st
         open_clause = False
     text = "; ".join(clauses)
     return text[:1].upper() + text[1:] + "."
+
+
+def learned(hop: Relation, here: str, there: str, negative: bool = False) -> str:
+    """A learned hop as a clause, with how many people stand behind it where that is somebody."""
+    if hop.kind == "co-preference":
+        less = f"people who liked {here} like {there} less often than others do"
+        text = less if negative else f"people who liked {here} often like {there}"
+    elif hop.kind == "latent":
+        verb = "speaks against" if negative else "goes with"
+        text = f"the model has learned that a taste for {here} {verb} one for {there}"
+    elif hop.kind == "sequence":
+        text = f"{there} often comes after {here}"
+    else:
+        verb = "is unlike" if negative else "resembles"
+        text = f"{there} {verb} {here}, as far as texts and links tell"
+    people = f"{hop.support:,} {'person has' if hop.support == 1 else 'people have'} both" if hop.support else ""
+    return f"{text} ({people})" if people else text
+
+
+def through(entity: Node, items: int, item: Node) -> str:
+    """The paths over one entity as a sentence: ``“B” shares Genre “Drama” with 3 items of yours.``"""
+    count = "an item of yours" if items == 1 else f"{items:,} items of yours"
+    return f"“{plain(item.label)}” shares {plain(entity.type)} “{plain(entity.label)}” with {count}."
 
 
 def _name(nodes: Sequence[Node], position: int, user_type: str) -> str:

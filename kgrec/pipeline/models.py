@@ -161,4 +161,6 @@ def load_scorer(folder: Path, snapshot: Snapshot) -> Scorer:
         return LinearScorer(Propagation.load(folder))
     from kgrec.zoo import load_zoo
 
-    return replace(load_zoo(folder, snapshot), name=title)
+    published: Any = load_zoo(folder, snapshot)
+    named: Scorer = replace(published, name=title)
+    return named

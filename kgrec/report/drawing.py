@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from kgrec.dataset.snapshot import INTERACTS
 from kgrec.explain.types import Explanation, Path
 from kgrec.explain.wording import plain
 
@@ -32,7 +31,10 @@ class Pill:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An edge: an SVG path from left to right; the arrow's head is at its end, or at its start where reversed."""
+    """An edge: an SVG path from left to right; the arrow's head is at its end, or at its start where reversed.
+
+    ``kind`` is ``interaction``, ``fact``, or ``learned`` (drawn dashed: it is no edge of the graph).
+    """
 
     line: str
     stroke: float
@@ -79,7 +81,7 @@ def draw(explanation: Explanation) -> Drawing | None:
     height = 2 * TOP + ROW * len(paths)
     middle = height / 2
     left, right = 70.0, 70.0 + span
-    heaviest = max(path.weight for path in paths)
+    heaviest = max(abs(path.weight) for path in paths)
     pills = [
         Pill(0, middle - PILL / 2, left, fit("you", left), paths[0].nodes[0].label or "you", "user"),
         _pill(paths[0], -1, right, middle, END, user_type, item_type),
@@ -88,7 +90,7 @@ def draw(explanation: Explanation) -> Drawing | None:
     weights = []
     for row, path in enumerate(paths):
         y = TOP + ROW * (row + 0.5)
-        stroke = THIN + (THICK - THIN) * (path.weight / heaviest if heaviest > 0 else 0)
+        stroke = THIN + (THICK - THIN) * (abs(path.weight) / heaviest if heaviest > 0 else 0)
         count = len(path.nodes) - 2
         gap = (span - count * INNER) / (count + 1)
         x, level = left, middle
@@ -98,9 +100,9 @@ def draw(explanation: Explanation) -> Drawing | None:
             end = right if last else start + gap
             target = middle if last else y
             reverse = hop.direction == "reverse"
-            ends = {path.nodes[position].type, path.nodes[position + 1].type}
-            interaction = hop.name == INTERACTS and ends == {user_type, item_type}
-            label = "interacted" if interaction else plain(hop.label)
+            kind = "learned" if hop.learned else hop.kind
+            label = "interacted" if kind == "interaction" else plain(hop.label)
+            title = f"{label}, learned; {hop.support or 0:,} people have both" if hop.learned else label
             # Where the line bends from a shared pill to the path's row, its straight part is shorter.
             low = start + (BEND if level != y else HEAD)
             high = end - (BEND if target != y else HEAD)
@@ -108,12 +110,12 @@ def draw(explanation: Explanation) -> Drawing | None:
                 Arrow(
                     _line(start, level, end, target, y, reverse),
                     round(stroke, 2),
-                    "interaction" if interaction else "fact",
+                    kind,
                     reverse,
                     fit(label, high - low, 6.8),
                     round((low + high) / 2, 1),
                     round(y - 7 - stroke / 2, 1),
-                    label,
+                    title,
                 )
             )
             if not last:

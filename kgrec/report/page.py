@@ -122,15 +122,23 @@ def _sample(sample: Sample) -> dict[str, Any]:
 
 
 def _shares(explanation: Explanation) -> tuple[tuple[str, float, str], ...]:
-    """Parts of the score as (kind, percent of the bar, text): the paths shown, the other walks, the remainder.
+    """Parts of the score as (kind, percent of the bar, text): the paths shown, the others, what no path carries.
 
-    Sizes are absolute, so a negative remainder takes room too; its text tells the sign.
+    Sizes are absolute, so a negative part takes room too; its text tells the sign.
     """
-    parts = [
-        ("shown", sum(path.weight for path in explanation.paths), "the paths drawn here"),
-        ("other", explanation.other_paths, "all other walks in the graph"),
-        ("rest", explanation.remainder, "remainder: no path carries it"),
-    ]
+    shown = ("shown", sum(path.weight for path in explanation.paths), "the paths drawn here")
+    if explanation.knowledge is None:
+        parts = [
+            shown,
+            ("other", explanation.other_paths, "all other walks in the graph"),
+            ("rest", explanation.remainder, "remainder: no path carries it"),
+        ]
+    else:
+        parts = [
+            shown,
+            ("other", explanation.other_paths, "all other paths"),
+            ("rest", explanation.prior, "popularity: no path carries it"),
+        ]
     total = sum(abs(value) for _, value, _ in parts)
     if total == 0:
         return ()

@@ -214,9 +214,9 @@ def test_json_shape_and_determinism(movielens, explainer):
     assert {"user", "item", "rank", "score", "paths"} <= set(document)
     assert (document["user"], document["item"]) == ("3", "30")
     for path in document["paths"]:
-        assert set(path) == {"nodes", "relations", "weight", "text"}
+        assert set(path) == {"nodes", "relations", "weight", "text", "channels", "literal"}
         assert all(set(node) == {"id", "type", "label"} for node in path["nodes"])
-        assert all(set(hop) == {"name", "direction"} for hop in path["relations"])
+        assert all(set(hop) == {"name", "direction", "kind"} for hop in path["relations"])
         assert len(path["nodes"]) == len(path["relations"]) + 1
     again = Explainer(movielens, explainer.propagation, explainer.config).explain(3, 30, rank=1)
     assert again == explanation

@@ -58,7 +58,7 @@ def explanation(label: str = "Babe (1995)", *, relation: str = "genre", paths: i
             Node("urn:x:Movie/b", "Movie", label),
         )
         hops = (
-            Relation("interacts", "forward", "interacts"),
+            Relation("interacts", "forward", "interacts", "interaction"),
             Relation(relation, "forward", relation),
             Relation(relation, "reverse", relation),
         )

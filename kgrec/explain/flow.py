@@ -1,0 +1,274 @@
+"""Why a flow scores an item for a user as it does: its score is a sum over paths and a prior, and nothing else.
+
+A channel's part is ``Σ_j k_c w_j W^c_ji`` over the items j of the history: ``k_c`` is the channel's coefficient (its
+gates of all folds with the powers of the history's size and of the item's degree), ``w_j`` the weight of j's age, and
+``W_ji`` itself a sum over paths (:meth:`kgrec.flow.builder.Builder.hops`).  What the channels carry is worked out in
+closed form; paths are spelled out only as far as they can be among the heaviest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.config.outcome import ExplainConfig
+from kgrec.dataset.snapshot import INTERACTS, Snapshot
+from kgrec.explain.names import Names
+from kgrec.explain.types import Direction, Explanation, Node, Path, Relation, Through
+from kgrec.explain.wording import sentence, through
+from kgrec.flow.builder import Builder
+from kgrec.flow.channel import Channel
+from kgrec.flow.hops import Hop
+from kgrec.flow.hops import Node as NodeId
+from kgrec.flow.model import FlowScorer
+from kgrec.flow.part import Part
+from kgrec.flow.registry import chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """What each channel sends from each item of a history to one item.
+
+    Attributes:
+        history: item ids, int64 ``[h]``, increasing.
+        factor: ``k_c w_j``: float64 ``[channels, h]``.
+        sent: ``k_c w_j W^c_ji``: float64 ``[channels, h]``.
+    """
+
+    history: NDArray[np.int64]
+    factor: NDArray[np.float64]
+    sent: NDArray[np.float64]
+
+
+@dataclass
+class Carried:
+    """What a path from one item of the history carries in all channels that have it."""
+
+    source: int
+    weight: float = 0.0
+    channels: list[str] = field(default_factory=list)
+
+    def add(self, weight: float, channel: str) -> None:
+        self.weight += weight
+        if channel not in self.channels:
+            self.channels.append(channel)
+
+
+Heavy = tuple[tuple[Hop, ...], Carried]
+"""The hops after the one to the item of the history, and what they carry."""
+Linked = tuple[NodeId, float, int]
+"""An entity, what paths of facts through it carry, and from how many items of the history they start."""
+
+
+class Nodes(NamedTuple):
+    """Names of nodes, and the source table's ids of user and item."""
+
+    named: dict[NodeId, Node]
+    keys: dict[NodeId, str]
+
+
+class FlowExplainer:
+    """Explains pairs of one fitted flow; made once, it answers in milliseconds.
+
+    Args:
+        snapshot: what the model was fitted on.
+        scorer: the fitted model.
+        config: number of paths.
+    """
+
+    def __init__(self, snapshot: Snapshot, scorer: FlowScorer, config: ExplainConfig | None = None) -> None:
+        self.snapshot, self.scorer = snapshot, scorer
+        self.config = config or ExplainConfig()
+        self.channels: tuple[Channel, ...] = scorer.flow.channels
+        self.names = Names(snapshot)
+
+    @cached_property
+    def part(self) -> Part:
+        """The training part: interactions and links; channels hold what they need of vectors."""
+        return Part.of(self.snapshot)
+
+    @cached_property
+    def builders(self) -> dict[str, Builder]:
+        """Family → what spells its paths out."""
+        families = sorted({channel.family for channel in self.channels})
+        return {builder.name: builder for builder in chosen(families, ()) if builder.name in families}
+
+    def explain(
+        self,
+        user: int | None,
+        item: int,
+        *,
+        history: Sequence[int] | NDArray[np.int64] | None = None,
+        rank: int | None = None,
+        paths: int | None = None,
+    ) -> Explanation:
+        """Explains one pair; see :meth:`kgrec.explain.choose.Explains.explain`.
+
+        Paths that visit a node twice (possible where the item is in the history) and those that are too light to be
+        among the heaviest are summed, not shown.  A path whose channel has others of the opposite sign between the
+        same two items may be missed, never miscounted.
+        """
+        snapshot = self.snapshot
+        if user is not None and not 0 <= user < snapshot.num_users:
+            raise ValueError(f"user {user} is out of range ({snapshot.num_users} users)")
+        if not 0 <= item < snapshot.num_items:
+            raise ValueError(f"item {item} is out of range ({snapshot.num_items} items)")
+        flows = self.flows(user, item, self._history(user, history))
+        prior = float(self.scorer.prior()[item])
+        parts = flows.sent.sum(axis=1)
+        total = float(parts.sum())
+        found, linked = self._search(flows, item, paths or self.config.paths)
+        nodes = self._nodes(user, item, found, linked)
+        target = nodes.named[snapshot.item_type, item]
+        unknown = Node("", snapshot.user_type, "you")
+        person = unknown if user is None else nodes.named[snapshot.user_type, user]
+        size = float(np.abs(parts).sum()) + abs(prior)
+        knowledge = [c for c, channel in enumerate(self.channels) if channel.knowledge]
+        order = np.argsort(-np.abs(parts), kind="stable")
+        return Explanation(
+            "" if user is None else nodes.keys[snapshot.user_type, user],
+            nodes.keys[snapshot.item_type, item],
+            target.label,
+            rank,
+            total + prior,
+            tuple(self._path(person, hops, carried, nodes) for hops, carried in found),
+            total,
+            0.0,
+            self._notes(flows, item, target),
+            prior,
+            tuple((self.channels[c].name, float(parts[c])) for c in order if parts[c]),
+            float(np.abs(parts[knowledge]).sum()) / size if size else 0.0,
+            tuple(
+                Through(nodes.named[node], weight, items, through(nodes.named[node], items, target))
+                for node, weight, items in linked
+            ),
+        )
+
+    # --- sums
+
+    def flows(self, user: int | None, item: int, history: NDArray[np.int64]) -> Flows:
+        """What each channel sends; times are known of the user's own training interactions."""
+        row = sp.csr_array(
+            (np.ones(len(history), dtype=np.float32), history, np.array([0, len(history)])),
+            shape=(1, self.snapshot.num_items),
+        )
+        factor = self.scorer.factors(row, item, None if user is None else np.array([user]))
+        sent = factor * np.stack([_weights(channel, history, item) for channel in self.channels] or [factor])
+        return Flows(history, factor, sent)
+
+    def spelled_out(self, flows: Flows, item: int, c: int, j: int) -> Iterator[tuple[tuple[Hop, ...], float]]:
+        """The paths of one channel from one item of the history, with what they carry."""
+        channel, source = self.channels[c], int(flows.history[j])
+        if flows.sent[c, j]:
+            for weight, hops in self.builders[channel.family].hops(channel, self.part, source, item):
+                yield hops, weight * float(flows.factor[c, j])
+
+    # --- search
+
+    def _search(self, flows: Flows, item: int, wanted: int) -> tuple[list[Heavy], list[Linked]]:
+        """The heaviest paths, and the entities that facts go through; at most ``wanted`` of each."""
+        paths: dict[tuple[Hop, ...], Carried] = {}
+        linked: dict[NodeId, dict[int, float]] = {}
+        # every path has one first item: what all channels send from it bounds each of its paths
+        bound = np.abs(flows.sent).sum(axis=0)
+        heaviest: list[float] = []
+        for j in np.argsort(-bound, kind="stable"):
+            source = int(flows.history[j])
+            heavy = len(heaviest) < wanted or bound[j] >= heaviest[-1]
+            here: dict[tuple[Hop, ...], Carried] = {}
+            for c, channel in enumerate(self.channels):
+                if heavy or channel.knowledge:
+                    for hops, weight in self.spelled_out(flows, item, c, int(j)):
+                        here.setdefault(hops, Carried(source)).add(weight, channel.name)
+            for hops, carried in here.items():
+                for node in {hop.target for hop in hops[:-1] if hop.kind == "fact"}:
+                    of = linked.setdefault(node, {})
+                    of[source] = of.get(source, 0.0) + carried.weight
+            if heavy:
+                paths.update((hops, one) for hops, one in here.items() if _visits_once(source, hops))
+                heaviest = sorted((abs(one.weight) for one in paths.values()), reverse=True)[:wanted]
+        best = sorted(paths.items(), key=lambda one: (-abs(one[1].weight), len(one[0]), _order(one[0])))
+        groups = [(node, sum(of.values()), len(of)) for node, of in linked.items()]
+        return best[:wanted], sorted(groups, key=lambda group: (-abs(group[1]), group[0]))[:wanted]
+
+    def _history(self, user: int | None, history: Sequence[int] | NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """Distinct item ids, sorted."""
+        if history is None:
+            if user is None:
+                raise ValueError("a person who is not in the snapshot needs a history")
+            train = self.part.train
+            return np.asarray(train.indices[train.indptr[user] : train.indptr[user + 1]], dtype=np.int64)
+        liked = np.unique(np.asarray(history, dtype=np.int64))
+        if len(liked) and (liked[0] < 0 or liked[-1] >= self.snapshot.num_items):
+            raise ValueError(f"a history holds item ids in [0, {self.snapshot.num_items})")
+        return liked
+
+    # --- words
+
+    def _nodes(self, user: int | None, item: int, found: Sequence[Heavy], linked: Sequence[Linked]) -> Nodes:
+        """All nodes that are to be named; ids of user and item as the source table has them."""
+        snapshot = self.snapshot
+        ends: list[NodeId] = [(snapshot.item_type, item)] + ([] if user is None else [(snapshot.user_type, user)])
+        wanted = {*ends, *(node for node, _, _ in linked), *((snapshot.item_type, one.source) for _, one in found)}
+        wanted |= {hop.target for hops, _ in found for hop in hops}
+        position = {node: snapshot.offsets[node[0]] + node[1] for node in wanted}
+        named = self.names.nodes(sorted(position.values()))
+        keys = self.names.keys([position[node] for node in ends])
+        return Nodes({node: named[at] for node, at in position.items()}, {node: keys[position[node]] for node in ends})
+
+    def _path(self, person: Node, hops: tuple[Hop, ...], carried: Carried, nodes: Nodes) -> Path:
+        snapshot = self.snapshot
+        chain = (person, nodes.named[snapshot.item_type, carried.source], *(nodes.named[hop.target] for hop in hops))
+        relations = (_interaction("forward"), *map(self._relation, hops))
+        text = sentence(chain, relations, snapshot.user_type, snapshot.item_type, carried.weight < 0)
+        return Path(chain, relations, carried.weight, text, channels=tuple(carried.channels))
+
+    def _relation(self, hop: Hop) -> Relation:
+        direction: Direction = "forward" if hop.outward else "reverse"
+        if hop.kind == "interaction":
+            return _interaction(direction)
+        if hop.kind == "fact":
+            return Relation(hop.relation, direction, self.names.relation(hop.relation), "fact")
+        return Relation(hop.kind, "forward", hop.kind, hop.kind, hop.support)
+
+    def _notes(self, flows: Flows, item: int, target: Node) -> tuple[str, ...]:
+        notes = []
+        if item in flows.history:
+            notes.append(f"You already interacted with “{target.label}”.")
+        if len(flows.history) == 0:
+            notes.append("There is no training interaction to start from: all of the score is popularity.")
+        elif not self.scorer.flow.catalogue.degree[item]:
+            notes.append(
+                f"Nobody in the training part has “{target.label}”: content carries it, what its texts and links say."
+            )
+        return tuple(notes)
+
+
+def _interaction(direction: Direction) -> Relation:
+    return Relation(INTERACTS, direction, INTERACTS, "interaction")
+
+
+def _weights(channel: Channel, sources: NDArray[np.int64], target: int) -> NDArray[np.float64]:
+    """``W[j, target]`` for the items j: float64 ``[len(sources)]``; 0 for those of which the channel cannot speak."""
+    found = np.zeros(len(sources))
+    if channel.targets is not None and not np.isin(target, channel.targets):
+        return found
+    known = np.ones(len(sources), dtype=bool) if channel.sources is None else np.isin(sources, channel.sources)
+    if known.any():
+        found[known] = channel.weights(sources[known], target)
+    return found
+
+
+def _visits_once(source: int, hops: tuple[Hop, ...]) -> bool:
+    visited = [*(hop.source for hop in hops[:1]), *(hop.target for hop in hops)]
+    return len(set(visited)) == len(visited)
+
+
+def _order(hops: tuple[Hop, ...]) -> tuple[tuple[NodeId, NodeId, str, str], ...]:
+    return tuple((hop.source, hop.target, hop.kind, hop.relation) for hop in hops)
