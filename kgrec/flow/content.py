@@ -109,7 +109,8 @@ class ItemContent:
         parts = [] if white_text is None else [white_text]
         if link_rows is not None and self.link_axes is not None:
             parts.append(np.asarray(link_rows @ self.link_axes, dtype=np.float32))
-        return np.concatenate(parts, axis=1) if parts else np.zeros((self._items, 0), dtype=np.float32)
+        items = self._items if link_rows is None else link_rows.shape[0]
+        return np.concatenate(parts, axis=1) if parts else np.zeros((items, 0), dtype=np.float32)
 
     @property
     def _items(self) -> int:

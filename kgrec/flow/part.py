@@ -41,7 +41,8 @@ class Part:
         """The training part of a snapshot.
 
         Raises:
-            DataError: there are no training interactions, or an item's vector is not finite (the item is named).
+            DataError: there are no training interactions, or an item's vector is not finite (the item is named), or the
+                vectors are of another number of items.
         """
         train = snapshot.matrix("train")
         if not train.nnz:
@@ -118,6 +119,13 @@ def _vectors(snapshot: Snapshot, features: Features | None, what: str) -> NDArra
     if features is None or snapshot.item_type not in features:
         return None
     matrix, mask = features[snapshot.item_type]
+    if len(matrix) != snapshot.num_items:
+        raise DataError(
+            f"the {what} vectors are those of another snapshot",
+            value=f"{len(matrix):,} rows",
+            expected=f"{snapshot.num_items:,}, one an item",
+            remedy="make them again: `kgrec train`",
+        )
     if not mask.any():
         return None
     wrong = np.flatnonzero(~np.isfinite(matrix).all(axis=1) & mask)

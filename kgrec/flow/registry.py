@@ -4,24 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
 
 from class_resolver import ClassResolver
+from class_resolver.utils import normalize_string
 
 from kgrec.errors import RecipeError, nearest
 from kgrec.flow.builder import Builder
 
+GROUP = "kgrec.channels"
+
 
 @lru_cache(maxsize=1)
 def builders() -> ClassResolver[Builder]:
-    """All builders, in the order in which they are built where nothing else is asked for."""
+    """All builders, in the order in which they are built where nothing else is asked for: the project's own, then
+    those of installed packages by name.
+
+    Raises:
+        ChannelPackageError: a package's entry point cannot be loaded, is no builder, or has a name that is taken.
+    """
     from kgrec.flow.channels import OWN
 
-    resolver: ClassResolver[Builder] = ClassResolver(OWN, base=Builder, location="kgrec.flow.registry")
-    resolver.lookup_dict.clear()
-    for kind in OWN:
-        resolver.register(kind, synonyms=[kind.name], raise_on_conflict=False)
-    resolver.register_entrypoint("kgrec.channels")
+    resolver: ClassResolver[Builder] = ClassResolver((), base=Builder, location="kgrec.flow.registry")
+    offered: list[tuple[type[Builder], str, EntryPoint | None]] = [(kind, "kgrec", None) for kind in OWN]
+    for entry in sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value)):
+        offered.append((_load(entry), _package(entry), entry))
+    taken: dict[str, str] = {}
+    for kind, package, entry in offered:
+        key = normalize_string(kind.name, suffix=None)
+        if key in taken and entry is not None:
+            raise ChannelPackageError(entry, f"its name {kind.name!r} is taken by {taken[key]}")
+        taken[key] = package
+        resolver.lookup_dict[key] = kind
     return resolver
+
+
+class ChannelPackageError(RecipeError):
+    """An installed package offers a channel that cannot be used."""
+
+    def __init__(self, entry: EntryPoint, problem: str) -> None:
+        package = _package(entry)
+        super().__init__(
+            f"the channel {entry.name!r} of the package {package!r} cannot be used: {problem}",
+            value=entry.value,
+            expected=f"a subclass of kgrec.flow.builder.Builder at entry point group {GROUP!r}",
+            remedy=f"mend or uninstall {package}",
+        )
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.value if entry.dist is None else entry.dist.name
+
+
+def _load(entry: EntryPoint) -> type[Builder]:
+    try:
+        kind = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise ChannelPackageError(entry, f"it cannot be loaded: {error}") from error
+    if not (isinstance(kind, type) and issubclass(kind, Builder)):
+        raise ChannelPackageError(entry, "it is no builder")
+    if not getattr(kind, "name", "") or ":" in kind.name:
+        raise ChannelPackageError(entry, "it needs a name without a colon")
+    return kind
 
 
 def chosen(channels: Iterable[str], without: Iterable[str]) -> tuple[Builder, ...]:

@@ -99,8 +99,11 @@ def _stopping(
     held_out = context.held_out
     if held_out is None or not held_out.nnz:
         return None
-    users = np.flatnonzero(np.diff(held_out.indptr))[: context.config.gate_users]
-    history, hidden = part.train[users][:, seen], held_out[users][:, seen]
+    known = held_out[:, seen]
+    users = np.flatnonzero(np.diff(known.indptr))[: context.config.gate_users]
+    if not users.size:
+        return None
+    history, hidden = part.train[users][:, seen], known[users]
 
     def score(source: NDArray[np.float32], target: NDArray[np.float32]) -> float:
         return float(ndcg10((history @ source) @ target.T, history, hidden).mean())

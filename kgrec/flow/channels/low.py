@@ -41,8 +41,12 @@ class Low(Builder):
         held_out = context.held_out
         if held_out is None or not held_out.nnz:
             return GRID[4]
-        users = np.flatnonzero(np.diff(held_out.indptr))[: context.config.gate_users]
-        history, hidden = part.train[users][:, seen], held_out[users][:, seen]
+        # what a short fold holds out may be held by nobody else: nothing is left to choose on
+        known = held_out[:, seen]
+        users = np.flatnonzero(np.diff(known.indptr))[: context.config.gate_users]
+        if not users.size:
+            return GRID[4]
+        history, hidden = part.train[users][:, seen], known[users]
         scores = []
         for alpha, l2 in GRID:
             source, target = _factors(part, seen, dim, alpha, l2, seed=context.seed)
