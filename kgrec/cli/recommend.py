@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json, print_table, say
 from kgrec.errors import UserError
 
+if TYPE_CHECKING:
+    from kgrec.explain.types import Explanation
+    from kgrec.pipeline.run import Run
+    from kgrec.progress import Progress
+
 
 def recommend(
     recipe: Recipe,
     user: Annotated[str | None, typer.Option("--user", metavar="ID", help="For this user.", show_default=False)] = None,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            "--history",
+            metavar="ID,ID,…|FILE",
+            help="For somebody who had these, the latest last; a file has id, rating, time.",
+            show_default=False,
+        ),
+    ] = None,
+    ratings: Annotated[
+        str | None, typer.Option("--ratings", metavar="R,R,…", help="One for each of --history.", show_default=False)
+    ] = None,
+    new_item: Annotated[
+        Path | None,
+        typer.Option(
+            "--new-item",
+            metavar="FILE",
+            help="Users for an item that came after training (JSON, TOML); with --user its place in their list.",
+            show_default=False,
+        ),
+    ] = None,
     all_users: Annotated[bool, typer.Option("--all", help="For every user, into a file (--out).")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="F.parquet", help="File for --all.", show_default=False)
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
+    knowledge: Annotated[
+        float | None,
+        typer.Option(
+            "--knowledge",
+            metavar="K",
+            help="From 0, the model as trained, to 1, literal knowledge and text alone.",
+            show_default="the recipe's",
+        ),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="With the strongest path of each.")] = False,
     candidates: Annotated[
         Path | None,
@@ -35,56 +70,162 @@ def recommend(
     """Top-k with labels."""
     from kgrec.progress import terminal_progress
 
+    progress = terminal_progress()
+    _check(user, history, ratings, new_item, all_users, out, explain, node_type)
     run = open_run(recipe, data, run_dir)
-    if all_users:
-        if out is None or user is not None or explain:
-            raise UserError("--all writes every user's list: it takes --out FILE, and neither --user nor --explain")
-        if out.suffix.lower() != ".parquet":
-            raise UserError("the lists are written as Parquet", file=out, expected="a file name that ends in .parquet")
-        written = run.recommend_all(
-            out,
-            k=k,
-            candidates=candidates,
-            include_seen=include_seen,
-            node_type=node_type,
-            progress=terminal_progress(),
-        )
+    if knowledge is not None:
+        run = run.at_knowledge(knowledge)
+    if new_item is not None:
+        _arrivals(run, new_item, user, k, explain, candidates, include_seen, json, progress)
+        return
+    which: dict[str, Any] = {
+        "k": k,
+        "candidates": candidates,
+        "include_seen": include_seen,
+        "node_type": node_type,
+        "progress": progress,
+    }
+    if all_users and out is not None:
+        written = run.recommend_all(out, **which)
         if json:
             print_json({"out": str(out), "rows": written})
         else:
             say(f"{written:,} rows in {out}")
         return
-    if user is None:
-        raise UserError("for whom?", remedy="--user ID, or --all --out F.parquet")
-    frame = run.recommend(
-        user,
-        k=k,
-        candidates=candidates,
-        include_seen=include_seen,
-        node_type=node_type,
-        progress=terminal_progress(),
-    )
+    if history is not None:
+        from kgrec.recommend import History
+
+        known = History.read(history) if Path(history).is_file() else History.parse(history)
+        if ratings is not None:
+            known = known.rated(History.parse(history, ratings).ratings or ())
+        frame = run.recommend_history(known, **which)
+        person: dict[str, Any] = {"history": list(known.items)}
+    else:
+        assert user is not None
+        frame = run.recommend(user, **which)
+        person = {"user": run.snapshot.of_type(run.snapshot.user_type)["key"][run.snapshot.user_id(user)]}
     if frame.is_empty():
-        terminal_progress().say("nothing is left to recommend: the user has every candidate already (--include-seen)")
+        whose = "the user has" if history is None else "the history holds"
+        progress.say(f"nothing is left to recommend: {whose} every candidate already (--include-seen)")
     items = frame.select("rank", "item", "label", "score").to_dicts()
-    reasons = {}
-    if explain:
-        reasons = {row["item"]: run.explain(user, row["item"], k=1) for row in items}
+    reasons = {row["item"]: run.explain(user, row["item"], k=1) for row in items} if explain and user else {}
+    _show(person, items, reasons, json)
+
+
+def _check(
+    user: str | None,
+    history: str | None,
+    ratings: str | None,
+    new_item: Path | None,
+    all_users: bool,
+    out: Path | None,
+    explain: bool,
+    node_type: str | None,
+) -> None:
+    """Refuses options that contradict each other, before anything is read."""
+    if all_users:
+        if out is None or user is not None or history is not None or new_item is not None or explain:
+            raise UserError(
+                "--all writes every user's list: it takes --out FILE, "
+                "and neither --user nor --history nor --new-item nor --explain"
+            )
+        if out.suffix.lower() != ".parquet":
+            raise UserError("the lists are written as Parquet", file=out, expected="a file name that ends in .parquet")
+        return
+    if user is None and history is None and new_item is None:
+        raise UserError("for whom?", remedy="--user ID, --history ID,ID,…, --new-item FILE, or --all --out F.parquet")
+    if history is not None and (user is not None or new_item is not None):
+        raise UserError("--history is somebody whom the data do not have: it takes neither --user nor --new-item")
+    if history is None and ratings is not None:
+        raise UserError("--ratings are those of --history ID,ID,…")
+    if history is not None and explain:
+        raise UserError("--explain needs --user")
+    if new_item is not None and node_type is not None:
+        raise UserError("--new-item ranks users, or items for a user: it takes no --type")
+    if new_item is not None and user is None and explain:
+        raise UserError("--explain needs --user")
+
+
+def _show(person: dict[str, Any], items: list[dict[str, Any]], reasons: dict[str, Explanation], json: bool) -> None:
     if json:
         for row in items:
-            if explain:
+            if row["item"] in reasons:
                 row["paths"] = reasons[row["item"]].to_dict()["paths"]
-        key = run.snapshot.of_type(run.snapshot.user_type)["key"][run.snapshot.user_id(user)]
-        print_json({"user": key, "items": items})
+        print_json({**person, "items": items})
         return
-    rows = [[row["rank"], row["item"], row["label"], f"{row['score']:.4f}"] for row in items]
-    if not explain:
+    if not reasons:
+        rows = [[row["rank"], row["item"], row["label"], f"{row['score']:.4f}"] for row in items]
         print_table(["rank", "item", "label", "score"], rows, right=(0, 3))
         return
     for row in items:
         say(f"{row['rank']:>3}. {row['label']}  ({row['item']})  score {row['score']:.4f}")
-        explanation = reasons[row["item"]]
-        for path in explanation.paths:
-            say(f"     {path.text}  [weight {path.weight:.3g}]")
-        for note in explanation.notes:
-            say(f"     {note}")
+        _reasons(reasons[row["item"]])
+
+
+def _reasons(explanation: Explanation) -> None:
+    for path in explanation.paths:
+        say(f"     {path.text}  [weight {path.weight:.3g}]")
+    for note in explanation.notes:
+        say(f"     {note}")
+
+
+def _arrivals(
+    run: Run,
+    file: Path,
+    user: str | None,
+    k: int,
+    explain: bool,
+    candidates: Path | None,
+    include_seen: bool,
+    json: bool,
+    progress: Progress,
+) -> None:
+    """Users for new items, or a list with the new items in it."""
+    arrivals = run.arrivals(file, progress)
+    progress.say("new items are carried by content: their text and links against those of the items that were there")
+    if user is None:
+        rows = arrivals.users(k, progress).to_dicts()
+        if json:
+            found = [
+                {
+                    "item": item.id,
+                    "carried_by": "content",
+                    "users": [
+                        {key: row[key] for key in ("rank", "user", "score")} for row in rows if row["item"] == item.id
+                    ],
+                }
+                for item in arrivals.items
+            ]
+            print_json({"items": found})
+            return
+        table = [[row["item"], row["rank"], row["user"], f"{row['score']:.4f}"] for row in rows]
+        print_table(["item", "rank", "user", "score"], table, right=(1, 3))
+        return
+    number = run.snapshot.user_id(user)
+    frame = run.listed(arrivals, user, k=k, candidates=candidates, include_seen=include_seen, progress=progress)
+    rows = frame.to_dicts()
+    reasons = {}
+    if explain:
+        from kgrec.explain.newcomer import explain_arrival
+
+        place = {row["item"]: row["rank"] for row in rows}
+        reasons = {
+            item.id: explain_arrival(arrivals, n, number, place[item.id]) for n, item in enumerate(arrivals.items)
+        }
+    if json:
+        for row in rows:
+            if row["new"]:
+                row["carried_by"] = "content"
+            if row["item"] in reasons:
+                row["paths"] = reasons[row["item"]].to_dict()["paths"]
+        print_json({"user": run.snapshot.of_type(run.snapshot.user_type)["key"][number], "items": rows})
+        return
+    table = [
+        [row["rank"], row["item"], row["label"], f"{row['score']:.4f}", "new: by content" if row["new"] else ""]
+        for row in rows
+    ]
+    print_table(["rank", "item", "label", "score", ""], table, right=(0, 3))
+    for item in arrivals.items:
+        if item.id in reasons:
+            say(f"{item.name}  ({item.id})")
+            _reasons(reasons[item.id])

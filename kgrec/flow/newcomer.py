@@ -33,31 +33,38 @@ class NewItems:
 
     Attributes:
         content: what is known of the items that were there.
-        links: binary float32 CSR ``[n, links]``; None where the snapshot has no shared links.
-        text: language-model vectors ``[n, dim]``, zero rows where an item has no text; None where the model has none.
+        links: binary float32 CSR ``[n, links]``; None for none.
+        text: language-model vectors ``[n, dim]``, zero rows where an item has no text; None for none.
+        count: n.
     """
 
     content: ItemContent
     links: sp.csr_array | None
     text: NDArray[np.float32] | None
+    count: int
 
     def __len__(self) -> int:
-        for one in (self.links, self.text):
-            if one is not None:
-                return int(one.shape[0])
-        return 0
+        return self.count
 
     @cached_property
     def link_rows(self) -> sp.csr_array | None:
         """As :attr:`ItemContent.link_rows`: float32 CSR ``[n, links]``."""
         links = self.content.links
-        return None if links is None or self.links is None else links.weighted(links.shared, self.links)
+        if links is None:
+            return None
+        if self.links is None:
+            return sp.csr_array((self.count, links.matrix.shape[1]), dtype=np.float32)
+        return links.weighted(links.shared, self.links)
 
     @cached_property
     def white_text(self) -> NDArray[np.float32] | None:
         """As :attr:`ItemContent.white_text`: float32 ``[n, up to 128]``."""
         whitening = self.content.text_whitening
-        return None if whitening is None or self.text is None else whitening.apply(self.text)
+        if whitening is None:
+            return None
+        return whitening.apply(
+            np.zeros((self.count, len(whitening.mean)), np.float32) if self.text is None else self.text
+        )
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:

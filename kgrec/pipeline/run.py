@@ -180,6 +180,26 @@ class Run:
 
         return explainer(self.snapshot, self.scorer, self.recipe.explain)
 
+    def at_knowledge(self, knowledge: float) -> Run:
+        """The same run with its flow at another place between accuracy and knowledge.
+
+        Args:
+            knowledge: from 0, the model as trained, to 1, literal knowledge and text alone.
+
+        Raises:
+            UserError: it lies outside, or the model has no such dial.
+            StaleError: see :attr:`snapshot`.
+        """
+        from kgrec.flow.model import FlowScorer
+
+        if not isinstance(self.scorer, FlowScorer):
+            raise UserError(
+                f"{self.scorer.name} has no dial between accuracy and knowledge", remedy='model.name = "flow"'
+            )
+        other = Run(self.recipe, self.paths)
+        other.__dict__.update(snapshot=self.snapshot, scorer=self.scorer.at_knowledge(knowledge))
+        return other
+
     def channels(self) -> dict[str, Any] | None:
         """What each channel of a trained flow adds (:func:`kgrec.flow.table.channel_table`); None for other models."""
         from kgrec.pipeline.models import CHANNELS
@@ -276,6 +296,27 @@ class Run:
             include_seen=include_seen,
             node_type=node_type,
         ).drop("user")
+
+    def listed(
+        self,
+        arrivals: Arrivals,
+        user: str,
+        k: int = 10,
+        *,
+        candidates: Path | Iterable[str] | None = None,
+        include_seen: bool = False,
+        progress: Progress = SILENT,
+    ) -> pl.DataFrame:
+        """The top ``k`` of a user with new items in it: columns rank, item, label, score, new.
+
+        New items that stand further down follow with their rank.  The other arguments are those of :meth:`recommend`.
+        """
+        return arrivals.listed(
+            self.snapshot.user_id(user),
+            k,
+            candidates=self._candidates(candidates, None, progress),
+            include_seen=include_seen,
+        )
 
     def recommend_all(
         self,

@@ -130,13 +130,14 @@ def node_texts(snapshot: Snapshot, config: TextConfig) -> dict[str, list[str | N
     texts: dict[str, list[str | None]] = {}
     for kind in config.types or known:
         nodes = snapshot.of_type(kind).select("iri", "key", "label", "text")
-        rows = [_text(*row, labels=config.labels) for row in nodes.iter_rows()]
+        rows = [text_of(*row, labels=config.labels) for row in nodes.iter_rows()]
         if any(row is not None for row in rows):
             texts[kind] = rows
     return dict(sorted(texts.items()))
 
 
-def _text(iri: str, key: str | None, label: str | None, text: str | None, *, labels: str) -> str | None:
+def text_of(iri: str, key: str | None, label: str | None, text: str | None, *, labels: str) -> str | None:
+    """What is encoded of one node, as :func:`node_texts` says; None for nothing."""
     if text is not None and text.strip():
         return text.strip()
     if label is None or not label.strip() or labels == "off":
