@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kgrec.config.flow import FlowConfig
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.errors import DataError
+from kgrec.errors import DataError, RecipeError, nearest
 from kgrec.flow.ascent import Ascent, FlowsAt
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.candidates import Candidates, Histories, draw, flows_at
@@ -72,6 +72,8 @@ def fit_flow(
         for number, fold in enumerate(folds):
             context = Context(config, seed, device, fold.held_out, choices, progress=SILENT if number else progress)
             channels = build(fold.rest, builders, context)
+            if not number:
+                _refuse_unknown(config.without, context.built, channels, progress)
             gates.append(_fit_gates(fold, channels, valid, config, seed + number, kind == "last"))
             task.advance()
     if not gates:
@@ -95,8 +97,15 @@ def rebuild(flow: Flow, snapshot: Snapshot, text: Features | None, kg: Features 
 
 
 def _sources(families: set[str]) -> set[str]:
-    """What some families are made from."""
-    return {name for one in chosen((), ()) if one.name in families for name in one.after}
+    """What some families are made from, and what those are made from."""
+    after = {one.name: one.after for one in chosen((), ())}
+    found: set[str] = set()
+    front = list(families)
+    while front:
+        new = [name for name in after.get(front.pop(), ()) if name not in found]
+        found.update(new)
+        front += new
+    return found
 
 
 def build(part: Part, builders: tuple[Builder, ...], context: Context) -> tuple[Channel, ...]:
@@ -117,6 +126,24 @@ def catalogue(part: Part) -> Catalogue:
     if len(new):
         foretold[new] = foretell(part, features[new])
     return Catalogue(part.item_degree, foretold)
+
+
+def _refuse_unknown(
+    without: tuple[str, ...],
+    built: dict[str, tuple[Channel, ...]],
+    channels: tuple[Channel, ...],
+    progress: Progress,
+) -> None:
+    """Names of single channels are known only when their family has been built."""
+    for name in without:
+        made = [one.name for one in built.get(name.split(":", 1)[0], ())]
+        if ":" in name and made and name not in made:
+            close = nearest(name, made) or made
+            raise RecipeError(
+                "no channel has this name", column="flow.without", value=name, remedy=f"did you mean {close[0]!r}?"
+            )
+    if not channels:
+        progress.say("no channel is left: items are ranked by popularity alone")
 
 
 def _available(part: Part, config: FlowConfig, progress: Progress) -> tuple[Builder, ...]:
@@ -184,7 +211,9 @@ def _standardised(gates: Gates, near: Candidates, ascent: Ascent) -> Gates:
     """Scaled so that a user's scores spread over the sampled items with standard deviation 1, on average."""
     sampled = np.isfinite(near.log_weight)
     spread = [score[row].std() for score, row in zip(ascent.score, sampled) if row.any()]
-    return replace(gates, scale=1.0 / max(float(np.mean(spread)), 1e-9))
+    typical = float(np.mean(spread)) if spread else 0.0
+    # where all items score alike there is nothing but rounding to be spread out
+    return replace(gates, scale=1.0 / typical if typical > 1e-6 else 1.0)
 
 
 def _plain(channels: tuple[Channel, ...]) -> Gates:

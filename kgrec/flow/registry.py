@@ -25,16 +25,19 @@ def builders() -> ClassResolver[Builder]:
     """
     from kgrec.flow.channels import OWN
 
-    resolver: ClassResolver[Builder] = ClassResolver((), base=Builder, location="kgrec.flow.registry")
-    offered: list[tuple[type[Builder], str, EntryPoint | None]] = [(kind, "kgrec", None) for kind in OWN]
+    resolver: ClassResolver[Builder] = ClassResolver(
+        (),
+        base=Builder,  # type: ignore[type-abstract]
+        location="kgrec.flow.registry",
+    )
+    taken = {normalize_string(kind.name, suffix=None): "kgrec" for kind in OWN}
+    resolver.lookup_dict.update((normalize_string(kind.name, suffix=None), kind) for kind in OWN)
     for entry in sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value)):
-        offered.append((_load(entry), _package(entry), entry))
-    taken: dict[str, str] = {}
-    for kind, package, entry in offered:
+        kind = _load(entry)
         key = normalize_string(kind.name, suffix=None)
-        if key in taken and entry is not None:
+        if key in taken:
             raise ChannelPackageError(entry, f"its name {kind.name!r} is taken by {taken[key]}")
-        taken[key] = package
+        taken[key] = _package(entry)
         resolver.lookup_dict[key] = kind
     return resolver
 
