@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from kgrec.config.flow import FlowConfig
 from kgrec.flow.channel import Channel
-from kgrec.flow.hops import Hop
+from kgrec.flow.hops import Hop, Stop
 from kgrec.flow.part import Part
 from kgrec.progress import SILENT, Progress
 
@@ -72,6 +72,10 @@ class Builder(ABC):
     @abstractmethod
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         """``W[source, target]`` as a sum over paths: (weight, hops), the weights adding up to it."""
+
+    def between(self, channel: Channel, part: Part) -> tuple[tuple[Stop, ...] | None, ...]:
+        """What stands between each factor and the next, for the graph of the channel; None for a latent dimension."""
+        return (None,) * (len(channel.factors) - 1)
 
     def newcomers(
         self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 Node = tuple[str, int]
 """Node type and id in the snapshot."""
 
@@ -33,3 +36,21 @@ class Hop:
     def learned(self) -> bool:
         """Whether the step is no edge of the training graph."""
         return self.kind not in ("fact", "interaction")
+
+
+@dataclass(frozen=True, eq=False)
+class Stop:
+    """Nodes of one type that stand between two factors of a channel, reached over one relation where that is literal.
+
+    Attributes:
+        node_type: their type.
+        nodes: their ids, int64 ``[n]``.
+        places: where they stand in the inner dimension of the product, int64 ``[n]``.
+        relation, outward: of the links to them, as in :class:`Hop`; empty where they are no link's.
+    """
+
+    node_type: str
+    nodes: NDArray[np.int64]
+    places: NDArray[np.int64]
+    relation: str = ""
+    outward: bool = True

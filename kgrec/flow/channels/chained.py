@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context, support
 from kgrec.flow.channel import Channel, Factor
-from kgrec.flow.hops import Hop
+from kgrec.flow.hops import Hop, Stop
 from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
 
@@ -37,6 +37,9 @@ class EaseThenSimilar(_Chained):
         positive: Factor = weights.maximum(0) if sp.issparse(weights) else np.maximum(weights, 0)
         seen = first.sources
         return (Channel(self.name, "learned", (positive, sp.csr_array(similar[seen])), sources=seen),)
+
+    def between(self, channel: Channel, part: Part) -> tuple[tuple[Stop, ...] | None, ...]:
+        return (_items(part, channel.sources),)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         ease, similar = channel.factors
@@ -89,6 +92,9 @@ class SimilarThenLow(_Chained):
         share = sp.csr_array(sp.diags_array(1.0 / np.maximum(total, 1e-12)) @ similar).astype(np.float32)
         return (Channel(self.name, "learned", (share[:, low.sources], *low.factors), targets=low.targets),)
 
+    def between(self, channel: Channel, part: Part) -> tuple[tuple[Stop, ...] | None, ...]:
+        return (_items(part, channel.targets), None)
+
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         share, left, right = channel.factors
         assert channel.targets is not None
@@ -111,3 +117,8 @@ class SimilarThenLow(_Chained):
                 )
             )
         return found
+
+
+def _items(part: Part, ids: NDArray[np.int64] | None) -> tuple[Stop, ...]:
+    assert ids is not None
+    return (Stop(part.item_type, ids, np.arange(len(ids))),)

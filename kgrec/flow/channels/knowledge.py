@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.hops import Hop
+from kgrec.flow.hops import Hop, Stop
 from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
 from kgrec.flow.vectors import joining
@@ -39,7 +39,7 @@ class Knowledge(Builder):
         channels = [Channel(self.name, "literal", (part.content.near_by_links,), knowledge=True)]
         for name, rows in links.by_relation.items():
             # a few nodes that many items share are a small dense matrix; many nodes that few share stay sparse
-            used = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
+            used = _used(rows)
             thin = rows[:, used]
             dense = len(used) <= DENSE_NODES
             turned = sp.csr_array(thin.T)
@@ -64,6 +64,20 @@ class Knowledge(Builder):
             (float(a * b), links.path(part.item_type, source, int(x), target)) for x, a, b in zip(both, left, right)
         ]
 
+    def between(self, channel: Channel, part: Part) -> tuple[tuple[Stop, ...] | None, ...]:
+        links = part.content.links
+        if channel.name == self.name or links is None:
+            return ()
+        used = _used(links.by_relation[channel.name.split(":", 1)[1]])
+        nodes = links.links[used].with_columns(place=np.arange(len(used)))
+        groups = nodes.group_by("relation", "outward", "node_type", maintain_order=True)
+        return (
+            tuple(
+                Stop(str(kind), group["node"].to_numpy(), group["place"].to_numpy(), str(relation), bool(outward))
+                for (relation, outward, kind), group in groups
+            ),
+        )
+
     def newcomers(
         self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
     ) -> NDArray[np.float32] | None:
@@ -75,3 +89,8 @@ class Knowledge(Builder):
         name = channel.name.split(":", 1)[1]
         rows = links.weighted(links.relations[name], new.links)
         return np.asarray((links.by_relation[name] @ sp.csr_array(rows.T)).toarray(), dtype=np.float32)
+
+
+def _used(rows: sp.csr_array) -> NDArray[np.int64]:
+    """Columns with an entry, increasing."""
+    return np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))

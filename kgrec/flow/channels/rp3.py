@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.hops import Hop
+from kgrec.flow.hops import Hop, Stop
 from kgrec.flow.part import Part
 
 POWER = 0.8
@@ -49,3 +49,7 @@ class RP3(Builder):
             for u, weight in zip(users, weights)
             if weight
         ]
+
+    def between(self, channel: Channel, part: Part) -> tuple[tuple[Stop, ...] | None, ...]:
+        users = np.arange(part.num_users)
+        return ((Stop(part.user_type, users, users),),)
