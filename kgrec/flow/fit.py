@@ -27,6 +27,8 @@ from kgrec.flow.softmax import fit_softmax
 from kgrec.progress import SILENT, Progress
 
 LEAST_USERS = 2
+FEW_USERS = 1000
+"""The gates of few users are mostly noise: below this more folds are averaged."""
 
 
 def fit_flow(
@@ -66,7 +68,8 @@ def fit_flow(
     choices: dict[str, Any] = {}
     valid = snapshot.matrix("valid")
     kind = kind_of(part, valid, _times_of(snapshot, valid))
-    folds = make_folds(part, kind, config.folds, config.held_out, seed)
+    number = config.folds or (4 if (part.user_degree > 0).sum() < FEW_USERS else 2)
+    folds = make_folds(part, kind, number, config.held_out, seed)
     gates = []
     with progress.task("fitting the gates", len(folds), "folds") as task:
         for number, fold in enumerate(folds):

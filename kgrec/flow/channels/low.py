@@ -14,17 +14,24 @@ from kgrec.flow.hops import Hop
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import Part
 
-GRID = tuple((alpha, l2) for alpha in (5.0, 10.0, 20.0, 40.0, 80.0, 160.0) for l2 in (2.5 * alpha, 5.0 * alpha))
-"""Weight of a seen pair and penalty of the factors, tried on the first fold."""
-ITERATIONS = 12
+GRID = (
+    *((0.005, 1.0), (0.01, 1.0), (0.01, 2.0), (0.02, 2.0), (0.02, 4.0), (0.05, 4.0)),
+    *((0.05, 8.0), (0.1, 4.0), (0.1, 8.0), (0.2, 8.0), (0.4, 8.0), (0.8, 16.0)),
+)
+"""Weight ``w0`` of an unobserved pair, and what the penalty of a user without items comes to (``λ w0 I``); tried on the
+first fold."""
+PLAIN = (0.1, 8.0)
+"""Where there is no fold."""
+DEGREE_POWERS = (0.0, 0.15)
+"""Of the item's degree, which the gate will choose: a setting counts by its better one."""
 
 
 class Low(Builder):
-    """``W = V A Vᵀ``, ``A = α (VᵀV + (α - 1) Vᵀ D_i V / U + λI)^{-1}``.
+    """``W = V A Vᵀ``, ``A = (w0 VᵀV + Vᵀ D_i V / U + λ (mean n_u + w0 I) Id)^{-1}``.
 
-    ``V`` are the item factors of Hu, Koren and Volinsky (Collaborative filtering for implicit feedback datasets, ICDM
-    2008).  Their user vector is ``(VᵀV + Σ_{j∈N(u)} (α - 1) v_j v_jᵀ + λI)^{-1} α Σ_{j∈N(u)} v_j``; here the inverse is
-    that of the average user, which makes the score linear in the history.
+    ``V`` are the item factors of :func:`kgrec.flow.als.factorise`.  Its user vector is
+    ``(w0 VᵀV + Σ_{j∈N(u)} v_j v_jᵀ + λ (n_u + w0 I) Id)^{-1} Σ_{j∈N(u)} v_j``; here the inverse is that of the average
+    user, which makes the score linear in the history.
     """
 
     name: ClassVar[str] = "low"
@@ -40,17 +47,19 @@ class Low(Builder):
     def _choose(self, part: Part, context: Context, seen: NDArray[np.int64], dim: int) -> tuple[float, float]:
         held_out = context.held_out
         if held_out is None or not held_out.nnz:
-            return GRID[4]
+            return PLAIN
         # what a short fold holds out may be held by nobody else: nothing is left to choose on
         known = held_out[:, seen]
         users = np.flatnonzero(np.diff(known.indptr))[: context.config.gate_users]
         if not users.size:
-            return GRID[4]
+            return PLAIN
         history, hidden = part.train[users][:, seen], known[users]
         scores = []
-        for alpha, l2 in GRID:
-            source, target = _factors(part, seen, dim, alpha, l2, seed=context.seed)
-            scores.append(ndcg10((history @ source) @ target, history, hidden).mean())
+        degree = part.item_degree[seen].astype(np.float32)
+        for unobserved, penalty in GRID:
+            source, target = _factors(part, seen, dim, unobserved, penalty, seed=context.seed)
+            flow = (history @ source) @ target
+            scores.append(max(ndcg10(flow * degree**power, history, hidden).mean() for power in DEGREE_POWERS))
         return GRID[int(np.argmax(scores))]
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
@@ -66,20 +75,14 @@ def latent(channel: Channel, part: Part, source: int, target: int) -> list[tuple
 
 
 def _factors(
-    part: Part, seen: NDArray[np.int64], dim: int, alpha: float, l2: float, seed: int
+    part: Part, seen: NDArray[np.int64], dim: int, unobserved: float, penalty: float, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """``V A`` of shape ``[len(seen), dim]`` and ``Vᵀ`` of shape ``[dim, len(seen)]``."""
-    from implicit.cpu.als import AlternatingLeastSquares
-    from threadpoolctl import threadpool_limits
+    from kgrec.flow.als import factorise
 
-    matrix = sp.csr_matrix(part.train[:, seen])
-    # implicit's own threads and those of BLAS would fight; one thread of each gives the same result everywhere
-    with threadpool_limits(1, "blas"):
-        model = AlternatingLeastSquares(
-            factors=dim, alpha=alpha, regularization=l2, iterations=ITERATIONS, random_state=seed, num_threads=1
-        )
-        model.fit(matrix, show_progress=False)
-    v = np.asarray(model.item_factors, dtype=np.float64)
+    l2 = penalty / (unobserved * len(seen))
+    _, v = factorise(sp.csr_array(part.train[:, seen]), dim, unobserved, l2, seed)
     weighted = (v.T * part.item_degree[seen]) @ v / part.num_users
-    inverse = np.linalg.inv(v.T @ v + (alpha - 1.0) * weighted + l2 * np.eye(dim))
-    return (alpha * (v @ inverse)).astype(np.float32), np.ascontiguousarray(v.T, dtype=np.float32)
+    shift = l2 * (part.train.nnz / part.num_users + unobserved * len(seen))
+    inverse = np.linalg.inv(unobserved * (v.T @ v) + weighted + shift * np.eye(dim))
+    return (v @ inverse).astype(np.float32), np.ascontiguousarray(v.T, dtype=np.float32)

@@ -1,0 +1,113 @@
+"""Implicit matrix factorisation with penalties that grow with frequency, by alternating conjugate gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+ITERATIONS, CG_STEPS = 12, 3
+
+
+def factorise(
+    matrix: sp.csr_array, dim: int, unobserved: float, l2: float, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Minimises ``Σ_{ui seen} (1 - x_u·y_i)² + w0 Σ_{ui} (x_u·y_i)² + λ R`` with the penalty
+    ``R = Σ_u (n_u + w0 I) ‖x_u‖² + Σ_i (n_i + w0 U) ‖y_i‖²``.
+
+    Rendle et al., Revisiting the performance of iALS on item recommendation benchmarks, RecSys 2022, with ν = 1; each
+    least squares problem is brought forward by a few conjugate gradient steps (Takács, Pilászy and Tikk, Applications
+    of the conjugate gradient method for implicit feedback collaborative filtering, RecSys 2011).
+
+    Args:
+        matrix: binary CSR ``[U, I]``.
+        dim: of the factors.
+        unobserved: ``w0``.
+        l2: ``λ``.
+        seed: of the first factors.
+
+    Returns:
+        ``x [U, dim]`` and ``y [I, dim]``.
+    """
+    rng = np.random.default_rng(seed)
+    rows, columns = matrix.shape
+    turned = sp.csr_array(matrix.T)
+    x = rng.normal(scale=0.1 / np.sqrt(dim), size=(rows, dim))
+    y = rng.normal(scale=0.1 / np.sqrt(dim), size=(columns, dim))
+    row_penalty = l2 * (np.diff(matrix.indptr) + unobserved * columns)
+    column_penalty = l2 * (np.diff(turned.indptr) + unobserved * rows)
+    for _ in range(ITERATIONS):
+        _solve(matrix.indptr, matrix.indices, x, y, unobserved * (y.T @ y), row_penalty)
+        _solve(turned.indptr, turned.indices, y, x, unobserved * (x.T @ x), column_penalty)
+    return x, y
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+def _times(
+    gram: NDArray[np.float64],
+    other: NDArray[np.float64],
+    held: NDArray[Any],
+    penalty: float,
+    vector: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """``out = (gram + Σ_{j held} y_j y_jᵀ + penalty · Id) vector``."""
+    dim = len(vector)
+    for a in range(dim):
+        total = penalty * vector[a]
+        for b in range(dim):
+            total += gram[a, b] * vector[b]
+        out[a] = total
+    for j in held:
+        product = 0.0
+        for a in range(dim):
+            product += other[j, a] * vector[a]
+        for a in range(dim):
+            out[a] += product * other[j, a]
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+def _solve(
+    indptr: NDArray[Any],
+    indices: NDArray[Any],
+    mine: NDArray[np.float64],
+    other: NDArray[np.float64],
+    gram: NDArray[np.float64],
+    penalty: NDArray[np.float64],
+) -> None:
+    """A few conjugate gradient steps for every row of ``mine``, from where it is."""
+    dim = mine.shape[1]
+    residual, direction, product = np.empty(dim), np.empty(dim), np.empty(dim)
+    for row in range(mine.shape[0]):
+        held = indices[indptr[row] : indptr[row + 1]]
+        if len(held) == 0:
+            mine[row] = 0.0
+            continue
+        _times(gram, other, held, penalty[row], mine[row], product)
+        square = 0.0
+        for a in range(dim):
+            total = 0.0
+            for j in held:
+                total += other[j, a]
+            residual[a] = total - product[a]
+            direction[a] = residual[a]
+            square += residual[a] * residual[a]
+        for _ in range(CG_STEPS):
+            if square < 1e-20:
+                break
+            _times(gram, other, held, penalty[row], direction, product)
+            curvature = 0.0
+            for a in range(dim):
+                curvature += direction[a] * product[a]
+            step = square / curvature
+            after = 0.0
+            for a in range(dim):
+                mine[row, a] += step * direction[a]
+                residual[a] -= step * product[a]
+                after += residual[a] * residual[a]
+            for a in range(dim):
+                direction[a] = residual[a] + after / square * direction[a]
+            square = after
