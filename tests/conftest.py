@@ -25,11 +25,9 @@ dim = 8
 epochs = 4
 frequency = 2
 
-[model]
-dim = 16
-
-[training]
+[flow]
 epochs = 4
+learned_seeds = 1
 
 [evaluation]
 ablation = true
@@ -37,6 +35,15 @@ bootstrap = 200
 
 [report]
 sample_users = 2
+"""
+
+LINEAR = """
+[model]
+name = "linear"
+dim = 16
+
+[training]
+epochs = 4
 """
 
 
@@ -82,3 +89,15 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     folder = tmp_path_factory.mktemp("small")
     return kgrec.run(write_slice(folder), run_dir=folder / "run")
+
+
+@pytest.fixture(scope="session")
+def linear_run(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same with the linear graph neural network; what lies before the model is the small run's."""
+    import kgrec
+
+    folder = tmp_path_factory.mktemp("linear") / "run"
+    shutil.copytree(small_run.paths.run, folder)
+    recipe = small_run.paths.recipe.with_name("linear.toml")
+    recipe.write_text(small_run.paths.recipe.read_text() + LINEAR)
+    return kgrec.run(recipe, run_dir=folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kgrec.explain.choose import Explains, explainer
+from kgrec.explain.choose import Explains, explainer_of
 from kgrec.explain.types import Explanation, Node, Path, Relation
 
 if TYPE_CHECKING:
@@ -23,4 +23,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["Explainer", "Explains", "Explanation", "FlowExplainer", "Node", "Path", "Relation", "explainer"]
+__all__ = ["Explainer", "Explains", "Explanation", "FlowExplainer", "Node", "Path", "Relation", "explainer_of"]

@@ -41,7 +41,7 @@ class Explains(Protocol):
         """
 
 
-def explainer(snapshot: Snapshot, scorer: Scorer, config: ExplainConfig | None = None) -> Explains:
+def explainer_of(snapshot: Snapshot, scorer: Scorer, config: ExplainConfig | None = None) -> Explains:
     """The explainer of a trained model.
 
     Raises:

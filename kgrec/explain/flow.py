@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import nlargest
 from typing import NamedTuple
 
 import numpy as np
@@ -159,7 +160,7 @@ class FlowExplainer:
             shape=(1, self.snapshot.num_items),
         )
         factor = self.scorer.factors(row, item, None if user is None else np.array([user]))
-        sent = factor * np.stack([_weights(channel, history, item) for channel in self.channels] or [factor])
+        sent = factor * np.array([channel.weights(history, item) for channel in self.channels]).reshape(factor.shape)
         return Flows(history, factor, sent)
 
     def spelled_out(self, flows: Flows, item: int, c: int, j: int) -> Iterator[tuple[tuple[Hop, ...], float]]:
@@ -191,9 +192,11 @@ class FlowExplainer:
                     of = linked.setdefault(node, {})
                     of[source] = of.get(source, 0.0) + carried.weight
             if heavy:
-                paths.update((hops, one) for hops, one in here.items() if _visits_once(source, hops))
-                heaviest = sorted((abs(one.weight) for one in paths.values()), reverse=True)[:wanted]
-        best = sorted(paths.items(), key=lambda one: (-abs(one[1].weight), len(one[0]), _order(one[0])))
+                kept = {hops: one for hops, one in here.items() if _visits_once(source, hops)}
+                paths.update(kept)
+                heaviest = nlargest(wanted, [*heaviest, *(abs(one.weight) for one in kept.values())])
+        heavy_enough = [(hops, one) for hops, one in paths.items() if abs(one.weight) >= heaviest[-1]]
+        best = sorted(heavy_enough, key=lambda one: (-abs(one[1].weight), len(one[0]), _order(one[0])))
         groups = [(node, sum(of.values()), len(of)) for node, of in linked.items()]
         return best[:wanted], sorted(groups, key=lambda group: (-abs(group[1]), group[0]))[:wanted]
 
@@ -252,17 +255,6 @@ class FlowExplainer:
 
 def _interaction(direction: Direction) -> Relation:
     return Relation(INTERACTS, direction, INTERACTS, "interaction")
-
-
-def _weights(channel: Channel, sources: NDArray[np.int64], target: int) -> NDArray[np.float64]:
-    """``W[j, target]`` for the items j: float64 ``[len(sources)]``; 0 for those of which the channel cannot speak."""
-    found = np.zeros(len(sources))
-    if channel.targets is not None and not np.isin(target, channel.targets):
-        return found
-    known = np.ones(len(sources), dtype=bool) if channel.sources is None else np.isin(sources, channel.sources)
-    if known.any():
-        found[known] = channel.weights(sources[known], target)
-    return found
 
 
 def _visits_once(source: int, hops: tuple[Hop, ...]) -> bool:

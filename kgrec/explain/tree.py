@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kgrec.explain.types import Explanation, Path
-from kgrec.explain.wording import plain
+from kgrec.explain.wording import people, plain
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -18,7 +18,7 @@ def chain(path: Path) -> str:
     for hop, node in zip(path.relations, path.nodes[1:], strict=True):
         label = plain(hop.label)
         if hop.learned:
-            text += f" ┄{label}{f', {hop.support:,} people' if hop.support else ''}┄▷ {plain(node.label)}"
+            text += f" ┄{label}{f', {people(hop.support)}' if hop.support else ''}┄▷ {plain(node.label)}"
             continue
         text += f" —{label}→ " if hop.direction == "forward" else f" ←{label}— "
         text += plain(node.label)

@@ -112,8 +112,12 @@ def learned(hop: Relation, here: str, there: str, negative: bool = False) -> str
     else:
         verb = "is unlike" if negative else "resembles"
         text = f"{there} {verb} {here}, as far as texts and links tell"
-    people = f"{hop.support:,} {'person has' if hop.support == 1 else 'people have'} both" if hop.support else ""
-    return f"{text} ({people})" if people else text
+    return f"{text} (both: {people(hop.support)})" if hop.support else text
+
+
+def people(count: int) -> str:
+    """``1 person``, ``12 people``."""
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
 def through(entity: Node, items: int, item: Node) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -55,6 +56,11 @@ class Channel:
         scores = np.zeros(histories.shape, dtype=np.float32)
         scores[:, self.targets] = flow
         return scores
+
+    @cached_property
+    def last_by_column(self) -> sp.csc_array:
+        """The last factor, a sparse one, for reading single columns."""
+        return sp.csc_array(self.factors[-1])
 
     def weights(self, sources: NDArray[np.int64], target: int) -> NDArray[np.float32]:
         """``W[j, target]`` for some items j: float32 ``[len(sources)]``; only the rows of these items are read."""

@@ -14,7 +14,7 @@ import polars as pl
 from kgrec.config import Recipe
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UserError
-from kgrec.explain import Explains, explainer
+from kgrec.explain import Explains, explainer_of
 from kgrec.pipeline.candidates import candidates_of
 from kgrec.pipeline.models import CHANNELS, load_scorer
 from kgrec.progress import Progress
@@ -32,7 +32,7 @@ def make_report(recipe: Recipe, folders: Mapping[str, Path], folder: Path, progr
     explains: Explains | None = None
     # a published model's lists are shown without reasons
     with suppress(UserError):
-        explains = explainer(snapshot, scorer, recipe.explain)
+        explains = explainer_of(snapshot, scorer, recipe.explain)
 
     def read(stage: str, name: str) -> Any:
         there = stage in folders and (folders[stage] / name).is_file()

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from kgrec.dataset.snapshot import Snapshot
     from kgrec.explain import Explains, Explanation
-    from kgrec.recommend import Scorer
+    from kgrec.recommend import History, Scorer
+    from kgrec.recommend.new_items import NewItem
+    from kgrec.recommend.newcomers import Arrivals
     from kgrec.store import QueryResult, SparqlStore
 
 
@@ -176,9 +178,9 @@ class Run:
             StaleError: see :attr:`snapshot`.
             UserError: the model does not explain; says which do.
         """
-        from kgrec.explain import explainer
+        from kgrec.explain import explainer_of
 
-        return explainer(self.snapshot, self.scorer, self.recipe.explain)
+        return explainer_of(self.snapshot, self.scorer, self.recipe.explain)
 
     def at_knowledge(self, knowledge: float) -> Run:
         """The same run with its flow at another place between accuracy and knowledge.
@@ -296,6 +298,68 @@ class Run:
             include_seen=include_seen,
             node_type=node_type,
         ).drop("user")
+
+    def recommend_history(
+        self,
+        history: History | Sequence[str] | Path,
+        k: int = 10,
+        *,
+        ratings: Sequence[float | None] | None = None,
+        candidates: Path | Iterable[str] | None = None,
+        include_seen: bool = False,
+        node_type: str | None = None,
+        progress: Progress = SILENT,
+    ) -> pl.DataFrame:
+        """The top ``k`` of a person whom the model never saw: columns rank, item, label, score.
+
+        Args:
+            history: item ids or IRIs, the latest last, or a file (:meth:`kgrec.recommend.History.read`).  Where the
+                training interactions have times, recent items weigh more.
+            ratings: one for each item; see :func:`kgrec.recommend.history.rating_weights`.
+            progress: is told which items are unknown; the rest is used.
+
+        The other arguments are those of :meth:`recommend`.
+
+        Raises:
+            UnknownIdError: no item of the history is known; the nearest are named.
+            UserError: there is not a rating for each item, or the model reads none.
+        """
+        from kgrec.recommend import History, recommend_history
+
+        if isinstance(history, Path):
+            history = History.read(history)
+        elif not isinstance(history, History):
+            history = History(tuple(history))
+        return recommend_history(
+            self.scorer,
+            self.snapshot,
+            history if ratings is None else history.rated(ratings),
+            k,
+            candidates=self._candidates(candidates, node_type, progress),
+            include_seen=include_seen,
+            node_type=node_type,
+            progress=progress,
+        ).drop("user")
+
+    def arrivals(self, items: Path | Sequence[NewItem], progress: Progress = SILENT) -> Arrivals:
+        """Items that came after training, placed by their text and links alone: ``.users(k)`` says whom they are for.
+
+        Args:
+            items: a file (:func:`kgrec.recommend.new_items.read_new_items`), or the items.
+            progress: is told which links are unknown; the rest is used.
+
+        Raises:
+            DataError: the file is malformed.
+            UserError: the model is no flow, or an item is in the data already.
+        """
+        from kgrec.pipeline.arrivals import make_arrivals
+        from kgrec.recommend.new_items import read_new_items
+
+        if isinstance(items, Path):
+            items = read_new_items(items)
+        text = self._road.text if self._road.text in self._road.model.upstream else None
+        folder = None if text is None else self._directory.folder(text)
+        return make_arrivals(self.recipe, self.snapshot, self.scorer, folder, items, progress)
 
     def listed(
         self,

@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from kgrec.explain.types import Explanation, Path
-from kgrec.explain.wording import plain
+from kgrec.explain.wording import people, plain
 
 ROW, PILL, TOP = 64, 30, 10
 END = 168
@@ -102,7 +102,7 @@ def draw(explanation: Explanation) -> Drawing | None:
             reverse = hop.direction == "reverse"
             kind = "learned" if hop.learned else hop.kind
             label = "interacted" if kind == "interaction" else plain(hop.label)
-            title = f"{label}, learned; {hop.support or 0:,} people have both" if hop.learned else label
+            title = f"{label}, learned; both: {people(hop.support or 0)}" if hop.learned else label
             # Where the line bends from a shared pill to the path's row, its straight part is shorter.
             low = start + (BEND if level != y else HEAD)
             high = end - (BEND if target != y else HEAD)

@@ -49,3 +49,9 @@ def kgrec() -> Callable[..., Answer]:
 def places(small_run: Run) -> list[str]:
     """RECIPE and --run-dir of the small run."""
     return [str(small_run.paths.recipe), "--run-dir", str(small_run.paths.run)]
+
+
+@pytest.fixture(scope="session")
+def linear_places(linear_run: Run) -> list[str]:
+    """The same of the run with the linear model."""
+    return [str(linear_run.paths.recipe), "--run-dir", str(linear_run.paths.run)]

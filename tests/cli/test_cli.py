@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,8 +105,10 @@ def test_the_table_of_metrics_fits_the_terminal(
     assert sum("EASE (λ=250)  " in line for line in lines) > 2
 
 
-def test_recommend_other_types(kgrec: Kgrec, places: list[str]) -> None:
-    items = json.loads(kgrec("recommend", *places, "--user", "7", "--type", "Genre", "-k", 3, "--json").out)["items"]
+def test_recommend_other_types(kgrec: Kgrec, linear_places: list[str]) -> None:
+    items = json.loads(kgrec("recommend", *linear_places, "--user", "7", "--type", "Genre", "-k", 3, "--json").out)[
+        "items"
+    ]
     assert len(items) == 3
     assert all(row["item"].startswith("urn:kgrec:genres:") for row in items)
 
@@ -125,8 +128,9 @@ def test_explain(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
     document = json.loads(kgrec("explain", *places, "--user", "7", "--item", best["item"], "-k", 3, "--json").out)
     assert (document["user"], document["item"], document["rank"]) == ("7", best["item"], 1)
     assert document["score"] == pytest.approx(best["score"], rel=1e-5)
-    total = sum(path["weight"] for path in document["paths"]) + document["other_paths"] + document["remainder"]
-    assert total == pytest.approx(document["score"], rel=1e-6)
+    total = sum(path["weight"] for path in document["paths"]) + document["other_paths"] + document["prior"]
+    assert total + document["remainder"] == pytest.approx(document["score"], rel=1e-6)
+    assert 0 <= document["knowledge_share"] <= 1
     known = set(small_run.snapshot.nodes["iri"])
     for path in document["paths"]:
         assert len(path["nodes"]) == len(path["relations"]) + 1
@@ -135,11 +139,74 @@ def test_explain(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
         assert path["text"]
     tree = kgrec("explain", *places, "--user", "7", "--item", best["item"]).out
     assert best["label"] in tree
-    assert "remainder" in tree or "no path" in tree
+    assert "popularity" in tree
+    assert "of the score is carried by facts" in tree
     # A pipe gets whole sentences, however long.
     full = json.loads(kgrec("explain", *places, "--user", "7", "--item", best["item"], "--json").out)
     assert all(path["text"] in tree for path in full["paths"])
     assert all(line == line.rstrip() for line in tree.splitlines())
+
+
+def test_train_shows_what_each_channel_adds(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    answer = kgrec("train", *places)
+    assert answer.code == 0
+    head, *rows = (line.split() for line in answer.out.splitlines()[4:])
+    assert head[:3] == ["channel", "kind", "gate"]
+    document = small_run.channels()
+    assert [row[0] for row in rows] == [one["name"] for one in document["channels"]]
+    assert {"ease", "kg", "text"} <= {row[0] for row in rows}
+    assert f"{document['ndcg']:.4f}" in answer.out
+
+
+def test_the_linear_model_by_name(kgrec: Kgrec, linear_places: list[str], linear_run: Run) -> None:
+    assert kgrec("train", *linear_places).out == ""
+    best = json.loads(kgrec("recommend", *linear_places, "--user", "7", "-k", 1, "--json").out)["items"][0]
+    document = json.loads(kgrec("explain", *linear_places, "--user", "7", "--item", best["item"], "--json").out)
+    total = sum(path["weight"] for path in document["paths"]) + document["other_paths"] + document["remainder"]
+    assert (document["prior"], total) == (0.0, pytest.approx(document["score"], rel=1e-6))
+    names = [row["name"] for row in json.loads(kgrec("evaluate", *linear_places, "--json").out)["rows"]]
+    assert names[:2] == ["kgrec", "kgrec without KG"]
+    assert "remainder" in kgrec("explain", *linear_places, "--user", "7", "--item", best["item"]).out
+    assert "Training loss" in linear_run.report_path().read_text()
+
+
+def test_published_models_by_name(kgrec: Kgrec, small_run: Run, tmp_path: Path) -> None:
+    shutil.copytree(small_run.paths.run, tmp_path / "run")
+    recipe = small_run.paths.recipe.with_name("published.toml")
+    text = small_run.paths.recipe.read_text().replace("ablation = true", "ablation = false")
+    recipe.write_text(text + '\n[model]\nname = "lightgcn"\nsettings = { epochs = 2, dim = 8 }\n')
+    places = [str(recipe), "--run-dir", str(tmp_path / "run")]
+    answer = kgrec("run", *places)
+    assert answer.code == 0, answer.err
+    assert "LightGCN" in answer.out
+    assert len(json.loads(kgrec("recommend", *places, "--user", "7", "-k", 3, "--json").out)["items"]) == 3
+    answer = kgrec("explain", *places, "--user", "7", "--item", "1")
+    assert answer.code == 2
+    assert "LightGCN does not explain its scores" in answer.err
+    assert "Why <bdi>" not in (tmp_path / "run/report/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('[model]\nname = "flwo"', "did you mean 'flow'"),
+        ('[model]\nname = "LightGNC"', "did you mean 'LightGCN'"),
+        ('[model]\nname = "KGIN"\nsettings = { dmi = 8 }', "[model.settings.dmi]"),
+        ('[model]\nname = "KGIN"\nsettings = { dim = 0 }', "[model.settings.dim]"),
+        ("[model]\nsettings = { dim = 8 }", "settings are those of published models"),
+        ('[flow]\nwithout = ["eas"]', "did you mean 'ease'"),
+    ],
+)
+def test_a_model_that_cannot_be_is_told_before_anything_is_made(
+    kgrec: Kgrec, make_slice: Callable[..., Path], tmp_path: Path, lines: str, words: str
+) -> None:
+    recipe = make_slice(tmp_path, users=5)
+    recipe.write_text(recipe.read_text().replace("[flow]\nepochs = 4\nlearned_seeds = 1\n", f"{lines}\n"))
+    answer = kgrec("run", recipe, "--run-dir", tmp_path / "run")
+    assert answer.code == 2
+    assert str(recipe) in answer.err
+    assert words in answer.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_info(kgrec: Kgrec, places: list[str]) -> None:
@@ -196,6 +263,7 @@ def test_export(kgrec: Kgrec, places: list[str], tmp_path: Path, to: str) -> Non
     [
         (["recommend", "PLACES", "--user", "no-one"], "no user with this id"),
         (["recommend", "PLACES", "--user", "7", "--type", "Genres"], "no nodes of this type"),
+        (["recommend", "PLACES", "--user", "7", "--type", "Genre"], "kgrec flow ranks items only"),
         (["recommend", "PLACES"], "--user ID"),
         (["recommend", "PLACES", "--all"], "--out FILE"),
         (["recommend", "PLACES", "--all", "--out", "x.csv"], "ends in .parquet"),

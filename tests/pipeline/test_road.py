@@ -38,7 +38,9 @@ RESULTS = (
 
 def results(folder: Path) -> dict[str, str]:
     """Hash of everything that a run is for."""
-    matrices = (str(file.relative_to(folder)) for stage in ("model", "ablation") for file in (folder / stage).glob("*.npy"))
+    matrices = (
+        str(file.relative_to(folder)) for stage in ("model", "ablation") for file in (folder / stage).glob("*.npy")
+    )
     names = sorted((*RESULTS, *matrices))
     found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
     metrics = json.loads((folder / "embedding/metrics.json").read_text())

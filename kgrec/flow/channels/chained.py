@@ -42,12 +42,12 @@ class EaseThenSimilar(_Chained):
         return (_items(part, channel.sources),)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        ease, similar = channel.factors
+        ease = channel.factors[0]
         assert channel.sources is not None
         row = int(np.searchsorted(channel.sources, source))
         if row >= len(channel.sources) or channel.sources[row] != source:
             return []
-        last = sp.csc_array(similar)[:, [target]]
+        last = channel.last_by_column[:, [target]]
         first = ease[[row]].toarray().ravel() if sp.issparse(ease) else ease[row]
         item = part.item_type
         found = []

@@ -33,8 +33,8 @@ class RP3(Builder):
         return (Channel(self.name, "literal", factors),)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        back, onward = channel.factors
-        column = sp.csc_array(onward)[:, [target]].toarray().ravel()
+        back = channel.factors[0]
+        column = channel.last_by_column[:, [target]].toarray().ravel()
         users = back.indices[back.indptr[source] : back.indptr[source + 1]]
         weights = back.data[back.indptr[source] : back.indptr[source + 1]] * column[users]
         item, user = part.item_type, part.user_type
