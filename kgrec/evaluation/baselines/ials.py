@@ -34,7 +34,7 @@ class IALS(Baseline):
         "regularization": Real(0.5, 1000, log=True),
     }
     grid: ClassVar[Mapping[str, tuple[float, ...]]] = {
-        "factors": (16, 32, 64, 128, 256, 512, 1024),
+        "factors": (64, 128, 256),
         "alpha": (1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200),
         "regularization": (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000),
     }
