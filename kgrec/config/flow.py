@@ -21,7 +21,8 @@ class FlowConfig(BaseModel):
         gate_users: at most so many users fit the gates.
         gate_items: at most so many items stand in a gate user's ranking: the rest is sampled.
         max_dense: the largest item-item matrix kept dense; beyond it channels are sparse.
-        knowledge: 0: as trained … 1: literal knowledge and text alone.
+        dial: also fit other settings of the gates, with more literal knowledge, for ``knowledge``.
+        knowledge: where the dial stands, from 0, as trained, to 1, literal knowledge and text alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,4 +38,5 @@ class FlowConfig(BaseModel):
     gate_users: int = Field(default=3000, ge=1)
     gate_items: int = Field(default=50_000, ge=100)
     max_dense: int = Field(default=20_000, ge=0)
+    dial: bool = True
     knowledge: float = Field(default=0.0, ge=0, le=1)

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from kgrec.config.flow import FlowConfig
 from kgrec.errors import StaleError
 from kgrec.flow.channel import Channel, Factor
+from kgrec.flow.dial import Dial
 from kgrec.flow.gates import Catalogue, Gates
 from kgrec.flow.model import Flow
 
 FORMAT = 1
 FILE = "flow.json"
+DIAL = "dial.json"
 
 
 def save_flow(flow: Flow, folder: str | Path) -> None:
@@ -51,12 +53,14 @@ def save_flow(flow: Flow, folder: str | Path) -> None:
     content = {
         "format": FORMAT,
         "channels": channels,
-        "gates": [one.to_json() for one in flow.gates],
+        "gates": [one.to_json() for one in flow.as_trained or flow.gates],
         "config": flow.config.model_dump(mode="json"),
         "choices": flow.choices,
         "seed": flow.seed,
     }
     (folder / FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    if flow.dial is not None:
+        (folder / DIAL).write_text(json.dumps(flow.dial.to_json(), indent=1, sort_keys=True) + "\n")
 
 
 def load_flow(folder: str | Path) -> Flow:
@@ -88,7 +92,9 @@ def load_flow(folder: str | Path) -> Flow:
         raise StaleError(f"the flow model cannot be read: {error}", file=folder, remedy=remedy) from error
     gates = tuple(Gates.from_json(one) for one in content["gates"])
     config = FlowConfig.model_validate(content["config"])
-    return Flow(channels, gates, catalogue, config, content["choices"], content["seed"])
+    file = folder / DIAL
+    dial = Dial.from_json(json.loads(file.read_text())) if file.is_file() else None
+    return Flow(channels, gates, catalogue, config, content["choices"], content["seed"], dial)
 
 
 def _save_factor(folder: Path, name: str, factor: Factor) -> list[int] | None:

@@ -17,6 +17,8 @@ from kgrec.flow.ascent import Ascent, FlowsAt
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.candidates import Candidates, Histories, draw, flows_at
 from kgrec.flow.channel import Channel
+from kgrec.flow.dial import Dial
+from kgrec.flow.dial_fit import fit_dial
 from kgrec.flow.folds import Fold, kind_of, make_folds
 from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.model import Flow
@@ -84,8 +86,12 @@ def fit_flow(
     channels = build(part, builders, Context(config, seed, device, None, choices))
     if not gates:
         gates = [_plain(channels)]
-    kept, gates = _compact(channels, gates)
-    return Flow(kept, tuple(gates), catalogue(part), config, choices, seed)
+    items = catalogue(part)
+    dial = fit_dial(channels, gates, items, part, valid, seed) if config.dial else None
+    if config.knowledge and dial is None:
+        progress.say("knowledge stays at 0: the model has no literal knowledge, or no validation part to dial by")
+    kept, gates = _compact(channels, gates, dial)
+    return Flow(kept, tuple(gates), items, config, choices, seed, dial)
 
 
 def rebuild(flow: Flow, snapshot: Snapshot, text: Features | None, kg: Features | None, seed: int, device: str) -> Flow:
@@ -95,8 +101,9 @@ def rebuild(flow: Flow, snapshot: Snapshot, text: Features | None, kg: Features 
     builders = tuple(one for one in _available(part, flow.config, SILENT) if one.name in wanted | _sources(wanted))
     channels = build(part, builders, Context(flow.config, seed, device, None, dict(flow.choices)))
     known = {one.name for one in flow.channels}
-    kept, gates = _compact(tuple(one for one in channels if one.name in known), list(flow.gates))
-    return Flow(kept, tuple(gates), catalogue(part), flow.config, flow.choices, seed)
+    trained = list(flow.as_trained or flow.gates)
+    kept, gates = _compact(tuple(one for one in channels if one.name in known), trained, flow.dial)
+    return Flow(kept, tuple(gates), catalogue(part), flow.config, flow.choices, seed, flow.dial)
 
 
 def _sources(families: set[str]) -> set[str]:
@@ -223,10 +230,16 @@ def _plain(channels: tuple[Channel, ...]) -> Gates:
     return Gates({one.name: Gate(1.0) for one in channels}, (0.1, 0.0, 0.0))
 
 
-def _compact(channels: tuple[Channel, ...], gates: list[Gates]) -> tuple[tuple[Channel, ...], list[Gates]]:
-    """Without the channels whose gate is 0 in every fold; a channel that a fold had not gets the gate 0 there."""
+def _compact(
+    channels: tuple[Channel, ...], gates: list[Gates], dial: Dial | None
+) -> tuple[tuple[Channel, ...], list[Gates]]:
+    """Without the channels whose gate is 0 in every fold and wherever the dial stands; a channel that a fold had not
+    gets the gate 0 there."""
     off = Gate(0.0)
-    kept = tuple(one for one in channels if any(g.by_channel.get(one.name, off).strength for g in gates))
+    dialled = frozenset() if dial is None else dial.channels
+    kept = tuple(
+        one for one in channels if one.name in dialled or any(g.by_channel.get(one.name, off).strength for g in gates)
+    )
     return kept, [replace(g, by_channel={one.name: g.by_channel.get(one.name, off) for one in kept}) for g in gates]
 
 

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from kgrec.config.flow import FlowConfig
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
+from kgrec.errors import UserError
 from kgrec.flow.candidates import coefficient
 from kgrec.flow.channel import Channel
+from kgrec.flow.dial import Dial
 from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.part import training_times
 from kgrec.flow.recency import weigh
@@ -30,6 +32,8 @@ class Flow:
         gates: of every fold.
         catalogue: of the items.
         config: how it was made; choices: what builders chose on the folds; seed.
+        dial: other gates, with more literal knowledge; None where the model has no channel of it.
+        as_trained: the gates where the dial is at 0; None where :attr:`gates` are those.
     """
 
     channels: tuple[Channel, ...]
@@ -38,6 +42,27 @@ class Flow:
     config: FlowConfig
     choices: Mapping[str, Any]
     seed: int
+    dial: Dial | None = None
+    as_trained: tuple[Gates, ...] | None = None
+
+    def at_knowledge(self, knowledge: float) -> Flow:
+        """The same channels with the dial at another place, from 0, as trained, to 1, literal knowledge and text alone.
+
+        Raises:
+            UserError: it lies outside, or the model has no dial.
+        """
+        trained = self.gates if self.as_trained is None else self.as_trained
+        if self.dial is None:
+            if not knowledge:
+                return self
+            raise UserError(
+                "the model has no dial between accuracy and knowledge",
+                value=knowledge,
+                expected="0",
+                remedy="it takes a knowledge graph whose nodes items share, and a validation part, at training",
+            )
+        gates = self.dial.at(knowledge, trained, self.channels)
+        return replace(self, gates=gates, as_trained=trained)
 
     def without(self, *names: str) -> Flow:
         """The same gates with some channels (by name, or all of a family) taken out."""
@@ -74,8 +99,10 @@ class Flow:
         return load_flow(folder)
 
     def scorer(self, snapshot: Snapshot) -> FlowScorer:
-        """Scores histories; the snapshot tells when its users' training interactions were."""
-        return FlowScorer(self, training_times(snapshot))
+        """Scores histories with the dial where the configuration has it; the snapshot tells when its users' training
+        interactions were."""
+        turned = self.config.knowledge and self.dial is not None and self.as_trained is None
+        return FlowScorer(self.at_knowledge(self.config.knowledge) if turned else self, training_times(snapshot))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +125,10 @@ class FlowScorer:
         for _, part in self.parts(histories, users):
             total += part
         return total
+
+    def at_knowledge(self, knowledge: float) -> FlowScorer:
+        """See :meth:`Flow.at_knowledge`."""
+        return replace(self, flow=self.flow.at_knowledge(knowledge))
 
     def score_newcomers(self, histories: sp.csr_array, times: sp.csr_array) -> NDArray[np.float32]:
         """Scores of all items for people who are not in the data: float32 ``[batch, num_items]``.

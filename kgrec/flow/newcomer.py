@@ -53,7 +53,8 @@ class NewItems:
         if links is None:
             return None
         if self.links is None:
-            return sp.csr_array((self.count, links.matrix.shape[1]), dtype=np.float32)
+            none = np.zeros(0, dtype=np.int64)
+            return sp.csr_array((none.astype(np.float32), (none, none)), shape=(self.count, links.matrix.shape[1]))
         return links.weighted(links.shared, self.links)
 
     @cached_property
