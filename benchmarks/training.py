@@ -100,7 +100,8 @@ def best(snapshot: Snapshot, recipe: Recipe, threads: int, folder: Path) -> bool
     settings = recipe.training.model_copy(update={"device": "cpu", "devices": 1, "threads": threads})
     text = encode_nodes(snapshot, recipe.text, folder / "text", "cpu")
     kg = train_embedding(snapshot, recipe.embedding, recipe.seed, "cpu").vectors
-    result = train(snapshot, recipe.model, settings, text=text, kg=kg, seed=recipe.seed, folder=folder / "train")
+    model = recipe.model.model_copy(update={"name": "linear"})
+    result = train(snapshot, model, settings, text=text, kg=kg, seed=recipe.seed, folder=folder / "train")
     print(
         f"best validation NDCG@10 {result.val_ndcg:.4f} at epoch {result.best_epoch} of {len(result.history)}, "
         f"{result.cpu_seconds:.1f} CPU seconds, {threads} thread(s)"

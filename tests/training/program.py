@@ -50,14 +50,16 @@ def main(mode: str, folder: Path, *rest: str) -> None:
     if mode == "fit":
         settings = TrainingConfig(epochs=6, batch_size=64, patience=6, learning_rate=0.02, device="cpu", threads=1)
         callbacks = (Kill(int(rest[0])),) if rest and rest[0] else ()
-        result = train(make(), ModelConfig(dim=8), settings, seed=3, folder=folder, callbacks=callbacks)
+        result = train(make(), ModelConfig(name="linear", dim=8), settings, seed=3, folder=folder, callbacks=callbacks)
         result.propagation.save(folder)
     else:
         settings = TrainingConfig(
             epochs=int(rest[1]), batch_size=77, learning_rate=0.02, device="cpu", devices=int(rest[0]), threads=1
         )
         gradients = Gradients(folder / "gradients.pt")
-        result = train(make(users=61), ModelConfig(dim=8), settings, seed=3, folder=folder, callbacks=(gradients,))
+        result = train(
+            make(users=61), ModelConfig(name="linear", dim=8), settings, seed=3, folder=folder, callbacks=(gradients,)
+        )
     print(json.dumps({"history": result.history, "best": result.best_epoch}))  # noqa: T201
 
 

@@ -44,7 +44,7 @@ class Lines:
 
 def fit(snapshot: Snapshot, folder: Path, model: Any = None, **training: Any) -> TrainResult:
     settings = {"epochs": 4, "batch_size": 64, "learning_rate": 0.02, "device": "cpu", "threads": 1, **training}
-    config = ModelConfig.model_validate({"dim": 8, "layers": 2, **(model or {})})
+    config = ModelConfig.model_validate({"name": "linear", "dim": 8, "layers": 2, **(model or {})})
     return train(snapshot, config, TrainingConfig.model_validate(settings), folder=folder)
 
 
@@ -74,7 +74,7 @@ def test_finds_the_planted_tastes(planted: Make, tmp_path: Path, loss: str, nega
 def test_same_seed_same_bytes_other_seed_other_bytes(planted: Make, tmp_path: Path) -> None:
     def run(name: str, seed: int) -> dict[str, bytes]:
         settings = TrainingConfig(epochs=2, batch_size=64, device="cpu", threads=1)
-        result = train(planted(), ModelConfig(dim=8), settings, seed=seed, folder=tmp_path / name)
+        result = train(planted(), ModelConfig(name="linear", dim=8), settings, seed=seed, folder=tmp_path / name)
         return saved(result, tmp_path / f"{name}-saved")
 
     first = run("a", 0)
@@ -132,7 +132,7 @@ def test_a_file_that_is_no_checkpoint_is_said_and_never_run(planted: Make, tmp_p
         checkpoint.write_bytes(checkpoint.read_bytes()[: 500 if harm == "cut" else 0])
     lines = Lines()
     settings = TrainingConfig(epochs=2, batch_size=64, learning_rate=0.02, device="cpu", threads=1)
-    again = train(planted(), ModelConfig(dim=8), settings, folder=tmp_path / "run", progress=lines)
+    again = train(planted(), ModelConfig(name="linear", dim=8), settings, folder=tmp_path / "run", progress=lines)
     assert not sprung.exists()
     assert any("training starts anew" in line for line in lines.lines)
     assert again.history == fresh.history
@@ -154,7 +154,7 @@ def test_an_interrupt_stays_one_and_training_goes_on_from_there(planted: Make, t
     settings = TrainingConfig(epochs=4, batch_size=64, learning_rate=0.02, device="cpu", threads=1)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        train(planted(), ModelConfig(dim=8), settings, folder=tmp_path / "run", callbacks=(Interrupt(),))
+        train(planted(), ModelConfig(name="linear", dim=8), settings, folder=tmp_path / "run", callbacks=(Interrupt(),))
     assert signal.getsignal(signal.SIGINT) is before
     resumed, whole = fit(planted(), tmp_path / "run"), fit(planted(), tmp_path / "whole")
     assert resumed.history == whole.history
@@ -179,7 +179,7 @@ def test_stops_when_validation_gets_no_better(planted: Make, tmp_path: Path) -> 
 def test_without_a_validation_part_all_epochs_run(planted: Make, tmp_path: Path) -> None:
     lines = Lines()
     settings = TrainingConfig(epochs=3, batch_size=64, patience=1, device="cpu", threads=1)
-    result = train(planted(valid=0), ModelConfig(dim=4), settings, folder=tmp_path, progress=lines)
+    result = train(planted(valid=0), ModelConfig(name="linear", dim=4), settings, folder=tmp_path, progress=lines)
     assert len(result.history) == result.best_epoch == 3
     assert result.val_ndcg is None
     assert any("no validation part" in line for line in lines.lines)
@@ -233,7 +233,7 @@ def test_not_finite_features_name_the_node(planted: Make, tmp_path: Path) -> Non
     matrix[7, 2] = np.nan
     text = {"Item": (matrix, np.ones(30, dtype=bool))}
     with pytest.raises(DataError, match="urn:Item/7"):
-        train(planted(), ModelConfig(), TrainingConfig(), text=text, folder=tmp_path)
+        train(planted(), ModelConfig(name="linear"), TrainingConfig(), text=text, folder=tmp_path)
 
 
 def test_no_training_interactions(planted: Make, tmp_path: Path) -> None:
