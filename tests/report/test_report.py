@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kgrec.explain.types import Explanation, Node, Relation
+from kgrec.explain.types import Explanation, Node, Relation, Through
 from kgrec.explain.types import Path as WalkedPath
 from kgrec.report import Sample, write_report
 
@@ -248,3 +248,54 @@ def test_overlapping_intervals_are_not_called_a_win(tmp_path):
     text = Page(written(tmp_path, **parts)).text
     assert "below the best baseline" in text
     assert "do not overlap" in text
+
+
+def test_a_flows_channels_and_learned_hops(tmp_path):
+    nodes = (
+        Node("urn:x:User/1", "User", "user 1"),
+        Node("urn:x:Movie/a", "Movie", "Movie a"),
+        Node("urn:x:Movie/b", "Movie", "Babe (1995)"),
+    )
+    hops = (
+        Relation("interacts", "forward", "interacts", "interaction"),
+        Relation("co-preference", "forward", "co-preference", "co-preference", 7),
+    )
+    path = WalkedPath(nodes, hops, -0.5, "You interacted with Movie a.", channels=("ease",))
+    through = Through(Node("urn:x:Genre/c", "Genre", "Comedy"), 0.25, 3, "Shared.")
+    reason = Explanation(
+        *("1", "b", "Babe (1995)", 1, 1.0, (path,), 0.75, 0.0),
+        prior=0.25,
+        channels=(("ease", 0.5), ("kg", 0.25)),
+        knowledge=0.125,
+        entities=(through,),
+    )
+    parts = content()
+    parts["history"] = ()
+    parts["samples"] = [Sample("1", ["Movie a"], [], [reason])]
+    figures = {"alone": 0.1, "without": 0.21, "share": 0.5}
+    parts["channels"] = {
+        **{"users": 1234, "ndcg": 0.25, "prior": 0.0125, "knowledge": 0.125},
+        "channels": [
+            {"name": "ease", "kind": "learned", "knowledge": False, "gate": 1.5, **figures},
+            {"name": "kg", "kind": "literal", "knowledge": True, "gate": 0.0123456, **figures},
+        ],
+    }
+    page = Page(written(tmp_path, **parts))
+    for text in (
+        "1,234 users",
+        "0.2500",
+        "0.0125",
+        "12.5 %",
+        "0.0123",
+        "facts",
+        "50.0 %",
+        "popularity",
+        "Comedy (0.25",
+    ):
+        assert text in page.text, text
+    assert page.count("path", class_="learned") == 1
+    assert page.count("path", class_="interaction") == 1
+    assert page.count("path", class_="fact") == 0
+    parts["channels"] |= {"users": 0, "ndcg": None, "prior": None, "knowledge": None}
+    parts["channels"]["channels"][0] |= {"alone": None, "without": None, "share": None}
+    assert "None" not in Page(written(tmp_path, **parts)).text
