@@ -115,8 +115,8 @@ def _draft(data: Path, interactions: Path, items: Path | None, rdf: Path | None)
             {},
             [
                 "The rest has defaults; for example:",
-                "[training]",
-                "epochs = 60",
+                "[model]",
+                'name = "flow"       # or linear, LightGCN, KGIN, …',
                 "[evaluation]",
                 "ablation = true     # the same model without the knowledge graph, for comparison",
             ],
