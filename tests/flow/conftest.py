@@ -124,10 +124,10 @@ class World:
 
 
 def build_all(
-    part: Part, config: FlowConfig, given: Mapping[str, tuple[Channel, ...]] | None = None
+    part: Part, config: FlowConfig, given: Mapping[str, tuple[Channel, ...]] | None = None, seed: int = 0
 ) -> dict[str, tuple[Channel, ...]]:
     """The channels of every builder that has something to build on."""
-    context = Context(config)
+    context = Context(config, seed)
     for builder in chosen((), ()):
         if given and builder.name in given:
             context.built[builder.name] = given[builder.name]
