@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Factor = NDArray[np.float32] | sp.csr_array
 DENSE = 0.05
+FEW = 0.05
+"""Share of a sparse matrix's rows up to which they are picked one by one."""
 Kind = Literal["literal", "learned", "content"]
 
 
@@ -43,7 +45,23 @@ class Channel:
 
     def apply(self, histories: sp.csr_array) -> NDArray[np.float32]:
         """``H W``: float32 ``[batch, items]`` for histories of shape ``[batch, items]``, weighted or not."""
-        flow: Any = select(histories, self.sources)
+        flow = self.flow(histories)
+        if self.targets is None:
+            return flow
+        scores = np.zeros(histories.shape, dtype=np.float32)
+        scores[:, self.targets] = flow
+        return scores
+
+    def flow(self, histories: sp.csr_array) -> NDArray[np.float32]:
+        """The columns of :meth:`apply` that can be other than zero: float32 ``[batch, len(targets)]``."""
+        if histories.shape[0] == 1:
+            return self._flow_of_one(histories)
+        flow: Any = histories
+        if self.sources is not None:
+            row = self._rows(histories.indices)
+            indptr = np.concatenate([[0], np.cumsum(row >= 0)])[histories.indptr]
+            data, shape = histories.data[row >= 0], (histories.shape[0], len(self.sources))
+            flow = sp.csr_array((data, row[row >= 0], indptr), shape=shape)
         for factor in self.factors:
             flow = flow @ factor
             # past this many entries a product of sparse matrices costs more than one with a dense one
@@ -51,11 +69,44 @@ class Channel:
                 flow = flow.toarray()
         if not isinstance(flow, np.ndarray):
             flow = flow.toarray()
-        if self.targets is None:
-            return np.asarray(flow, dtype=np.float32)
-        scores = np.zeros(histories.shape, dtype=np.float32)
-        scores[:, self.targets] = flow
-        return scores
+        return np.asarray(flow, dtype=np.float32)
+
+    def _flow_of_one(self, history: sp.csr_array) -> NDArray[np.float32]:
+        """One history: only the rows of what it holds are read, and no sparse matrix is made, which would take longer
+        than the product itself."""
+        place = self._rows(history.indices)
+        place, value = place[place >= 0], history.data[place >= 0]
+        for number, factor in enumerate(self.factors):
+            if isinstance(factor, np.ndarray):
+                row = value @ (factor if number and len(place) == len(factor) else factor[place])
+            elif len(place) > FEW * factor.shape[0]:
+                whole = np.zeros(factor.shape[0], dtype=np.float32)
+                whole[place] = value
+                row = factor.T @ whole
+            else:
+                start, size = factor.indptr[place], factor.indptr[place + 1] - factor.indptr[place]
+                first = np.cumsum(size) - size
+                entry = np.arange(int(size.sum())) + np.repeat(start - first, size)
+                weight = np.repeat(value, size) * factor.data[entry]
+                row = np.bincount(factor.indices[entry], weight, minlength=factor.shape[1])
+            place = np.flatnonzero(row)
+            value = row[place].astype(np.float32)
+        return np.asarray(row, dtype=np.float32)[None]
+
+    def _rows(self, items: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+        """Row of the first factor that stands for each item, -1 where none does."""
+        if self.sources is None:
+            return items
+        place = self._source_place
+        return np.where(items < len(place), place[np.minimum(items, len(place) - 1)], -1)
+
+    @cached_property
+    def _source_place(self) -> NDArray[np.int64]:
+        """Item → row of the first factor, -1 where it has none; up to the last item that has one."""
+        assert self.sources is not None
+        place = np.full(int(self.sources.max(initial=0)) + 1, -1, dtype=np.int64)
+        place[self.sources] = np.arange(len(self.sources))
+        return place
 
     @cached_property
     def last_by_column(self) -> sp.csc_array:
@@ -90,15 +141,3 @@ def _positions(ids: NDArray[np.int64] | None, wanted: NDArray[np.int64]) -> NDAr
         return np.full(len(wanted), -1, dtype=np.int64)
     place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
     return np.where(ids[place] == wanted, place, -1)
-
-
-def select(histories: sp.csr_array, columns: NDArray[np.int64] | None) -> sp.csr_array:
-    """Some columns of a CSR matrix; much faster than indexing where a batch is small."""
-    if columns is None:
-        return histories
-    position = np.full(histories.shape[1], -1, dtype=np.int64)
-    position[columns] = np.arange(len(columns))
-    where = position[histories.indices]
-    kept = where >= 0
-    indptr = np.concatenate([[0], np.cumsum(kept)])[histories.indptr]
-    return sp.csr_array((histories.data[kept], where[kept], indptr), shape=(histories.shape[0], len(columns)))

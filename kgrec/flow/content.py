@@ -93,7 +93,7 @@ class ItemContent:
         k = min(DIM, min(rows.shape) - 1)
         if k <= 0:
             return None
-        _, size, axes = svds(rows, k=k, v0=np.ones(min(rows.shape)), return_singular_vectors="vh")
+        _, size, axes = svds(rows, k=k, v0=np.ones(min(rows.shape)))
         found = np.zeros((self.link_rows.shape[1], k), dtype=np.float32)
         found[used] = axes[np.argsort(-size)].T
         return found

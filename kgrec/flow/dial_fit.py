@@ -301,10 +301,12 @@ class _Tuning:
     def _look(
         self, others: float, base: NDArray[np.float32], mass: NDArray[np.float32], *literal: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], float]:
+        """NDCG@10 of every user and the share of knowledge, with the literal score, mass and knowledge's mass."""
         from kgrec.flow.dial_kernels import look
 
         ndcg = np.empty(len(base))
-        return ndcg, float(look(others, base, mass, *literal, self.relevant, self.ideal, ndcg))
+        score, all_mass, known = literal
+        return ndcg, float(look(others, base, mass, score, all_mass, known, self.relevant, self.ideal, ndcg))
 
     def _solve(self, gates: dict[str, Gate], wanted: float) -> float:
         sums = self._sums({name: self._part(name, gate) for name, gate in gates.items() if gate.strength})

@@ -126,4 +126,5 @@ def _load_factor(folder: Path, name: str, shape: list[int] | None) -> Factor:
 
 
 def _open(path: Path) -> NDArray[Any]:
-    return np.load(path, mmap_mode="r")
+    # as a plain array: every slice of a memmap object would pay for being one
+    return np.asarray(np.load(path, mmap_mode="r"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -121,10 +122,38 @@ class FlowScorer:
 
     def score(self, histories: sp.csr_array, users: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Scores of all items, float32 ``[batch, num_items]``; an empty history gives the prior."""
-        total = np.repeat(self.prior()[None], histories.shape[0], axis=0)
-        for _, part in self.parts(histories, users):
-            total += part
+        total = np.repeat(self._prior[None], histories.shape[0], axis=0)
+        log_size = np.log1p(np.diff(histories.indptr))
+        for channel, gates, weighted in self.terms(histories, users):
+            flow = channel.flow(weighted)
+            left = np.stack([scale * gate.strength * np.exp(gate.user_power * log_size) for scale, gate in gates])
+            flow *= left.T.astype(np.float32) @ self._item_powers(channel, gates)
+            if channel.targets is None:
+                total += flow
+            else:
+                total[:, channel.targets] += flow
         return total
+
+    def _item_powers(self, channel: Channel, gates: list[tuple[float, Gate]]) -> NDArray[np.float32]:
+        """``d_i^b`` of a channel's targets for some of its gates: float32 ``[gates, targets]``; kept."""
+        key = (channel.name, gates[0][1].recency)
+        if key not in self._kept:
+            log_degree = self.flow.catalogue.log_degree
+            log_degree = log_degree if channel.targets is None else log_degree[channel.targets]
+            # there are far fewer degrees than items to raise
+            level, of_item = np.unique(log_degree, return_inverse=True)
+            powers = np.stack([np.exp(gate.item_power * level) for _, gate in gates]).astype(np.float32)
+            self._kept[key] = powers[:, of_item]
+        return self._kept[key]
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, float], NDArray[np.float32]]:
+        return {}
+
+    @cached_property
+    def _prior(self) -> NDArray[np.float32]:
+        features = self.flow.catalogue.features
+        return np.asarray(sum(g.scale * (np.asarray(g.prior) @ features) for g in self.flow.gates), dtype=np.float32)
 
     def at_knowledge(self, knowledge: float) -> FlowScorer:
         """See :meth:`Flow.at_knowledge`."""
@@ -142,8 +171,7 @@ class FlowScorer:
 
     def prior(self) -> NDArray[np.float32]:
         """What an item's score is without any history: float32 ``[num_items]``."""
-        features = self.flow.catalogue.features
-        return np.asarray(sum(g.scale * (np.asarray(g.prior) @ features) for g in self.flow.gates), dtype=np.float32)
+        return self._prior.copy()
 
     def parts(
         self, histories: sp.csr_array, users: NDArray[np.int64] | None = None

@@ -56,7 +56,7 @@ class Content(Builder):
     def _place(low: Channel, part: Part, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Target vectors that content foretells: float32 ``[n, dim]``."""
         weights = part.item_degree[part.seen]
-        return regress(part.content.vectors, part.seen, low.factors[-1].T, weights, vectors)
+        return regress(part.content.vectors, part.seen, np.asarray(low.factors[-1]).T, weights, vectors)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         return latent(channel, part, source, target)

@@ -85,7 +85,7 @@ class Knowledge(Builder):
         if links is None or new.links is None or new.by_links is None:
             return None
         if channel.name == self.name:
-            return joining(channel.factors[0], new.by_links, part.content.neighbours)
+            return joining(sp.csr_array(channel.factors[0]), new.by_links, part.content.neighbours)
         name = channel.name.split(":", 1)[1]
         rows = links.weighted(links.relations[name], new.links)
         return np.asarray((links.by_relation[name] @ sp.csr_array(rows.T)).toarray(), dtype=np.float32)

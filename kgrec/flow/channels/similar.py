@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context, support
@@ -33,7 +34,11 @@ class TextSimilarity(Builder):
     def newcomers(
         self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
     ) -> NDArray[np.float32] | None:
-        return None if new.by_text is None else joining(channel.factors[0], new.by_text, part.content.neighbours)
+        return (
+            None
+            if new.by_text is None
+            else joining(sp.csr_array(channel.factors[0]), new.by_text, part.content.neighbours)
+        )
 
 
 class EmbeddingSimilarity(Builder):
