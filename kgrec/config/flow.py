@@ -32,7 +32,7 @@ class FlowConfig(BaseModel):
     folds: int = Field(default=0, ge=0, le=8)
     held_out: float = Field(default=0.15, gt=0, lt=0.5)
     dim: int = Field(default=64, ge=1)
-    learned_seeds: int = Field(default=2, ge=1)
+    learned_seeds: int = Field(default=3, ge=1)
     epochs: int = Field(default=24, ge=1)
     neighbours: int = Field(default=100, ge=1)
     gate_users: int = Field(default=3000, ge=1)

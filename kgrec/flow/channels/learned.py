@@ -1,4 +1,4 @@
-"""Low-rank co-preference trained to rank, alone and with what items are linked to or say."""
+"""Low-rank co-preference trained to rank, with what items are linked to and say."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ LINKS = 3000
 class Learned(Builder):
     """``W_ji = e_j · f_i`` with ``e_j = E_j + Σ_x c_jx Q_x`` and ``f_i = F_i + Σ_y c_iy R_y``.
 
-    ``learned``: ids alone; ``learned:content``: x and y are the items' links, c as in :class:`~.knowledge.Knowledge`,
-    and the components of their whitened text vector.  ``E`` and ``F`` start at ``low``, ``Q``
-    and ``R`` at zero; trained with a softmax over all items on histories split at random, the mean of
-    several runs.
+    x and y are the items' links, c as in :class:`~.knowledge.Knowledge`, and the components of their whitened text
+    vector; without either, ``e_j = E_j`` and ``f_i = F_i``.  ``E`` and ``F`` start at ``low``, ``Q`` and ``R`` at zero;
+    trained with a softmax over all items on histories split at random, the mean of several runs.
     A source and a target factor per item, as in asymmetric SVD (Koren, Factorization meets the neighborhood, KDD 2008).
     What the links' rows learn is mostly who the items are, not what they share: none of it counts as knowledge.
     """
@@ -41,22 +40,19 @@ class Learned(Builder):
         low = context.built["low"][0]
         seen = part.seen
         content = _content(part.content)
-        variants = [(self.name, None)] + ([] if content is None else [(f"{self.name}:content", content)])
-        return tuple(
-            self._train(name, None if rows is None else rows[seen], part, context, low) for name, rows in variants
-        )
+        return (self._train(None if content is None else content[seen], part, context, low),)
 
-    def _train(self, name: str, features: sp.csr_array | None, part: Part, context: Context, low: Channel) -> Channel:
+    def _train(self, features: sp.csr_array | None, part: Part, context: Context, low: Channel) -> Channel:
         from kgrec.flow.channels.learned_training import train_factors
 
         seen = part.seen
         stop = _stopping(part, context, seen)
-        epochs: dict[str, list[int]] = context.choices.setdefault(self.name, {})
+        epochs: list[int] = context.choices.setdefault(self.name, [])
         limit, runs = context.config.epochs, 1
         if context.held_out is None:
             runs = context.config.learned_seeds
-            if epochs.get(name):
-                limit = max(1, round(float(np.mean(epochs[name]))))
+            if epochs:
+                limit = max(1, round(float(np.mean(epochs))))
         sources, targets = [], []
         for number in range(runs):
             source, target, epoch = train_factors(
@@ -72,9 +68,9 @@ class Learned(Builder):
             sources.append(source)
             targets.append(target / runs)
         if context.held_out is not None:
-            epochs.setdefault(name, []).append(epoch)
+            epochs.append(epoch)
         factors = (np.concatenate(sources, axis=1), np.ascontiguousarray(np.concatenate(targets, axis=1).T))
-        return Channel(name, "learned", factors, sources=seen, targets=seen)
+        return Channel(self.name, "learned", factors, sources=seen, targets=seen)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         return latent(channel, part, source, target)
