@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kgrec.flow.builder import Builder
+from kgrec.flow.channels.around import Around
 from kgrec.flow.channels.chained import EaseThenSimilar, SimilarThenLow
 from kgrec.flow.channels.content import Content
 from kgrec.flow.channels.ease import Ease
@@ -23,6 +24,7 @@ OWN: tuple[type[Builder], ...] = (
     EmbeddingSimilarity,
     EaseThenSimilar,
     SimilarThenLow,
+    Around,
     Sequence,
     Content,
 )

@@ -62,6 +62,14 @@ def scaled(part: Part, seen: NDArray[np.int64]) -> sp.csr_array:
 
 def ridge(part: Part, seen: NDArray[np.int64]) -> NDArray[np.float32]:
     """``B``: float32 ``[len(seen), len(seen)]``, zero diagonal."""
+    weights = inverse_gram(part, seen)
+    weights /= -np.diag(weights)[None].copy()
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+def inverse_gram(part: Part, seen: NDArray[np.int64]) -> NDArray[np.float32]:
+    """``P``: float32 ``[len(seen), len(seen)]``."""
     x = scaled(part, seen)
     gram = (x.T @ x).toarray()
     gram[np.diag_indices_from(gram)] += L2
@@ -71,7 +79,4 @@ def ridge(part: Part, seen: NDArray[np.int64]) -> NDArray[np.float32]:
     assert not failed
     assert not failed_too
     upper = np.triu(inverse, 1)
-    diagonal = np.diag(inverse).copy()
-    weights = upper + upper.T
-    weights /= -diagonal[None]
-    return np.ascontiguousarray(weights, dtype=np.float32)
+    return np.ascontiguousarray(upper + upper.T + np.diag(np.diag(inverse)), dtype=np.float32)
