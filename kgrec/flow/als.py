@@ -45,7 +45,7 @@ def factorise(
     return x, y
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})
 def _times(
     gram: NDArray[np.float64],
     other: NDArray[np.float64],
@@ -69,7 +69,7 @@ def _times(
             out[a] += product * other[j, a]
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})
 def _solve(
     indptr: NDArray[Any],
     indices: NDArray[Any],

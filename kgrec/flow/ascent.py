@@ -73,7 +73,7 @@ class Ascent:
     def _ndcg(self, score: NDArray[np.float32]) -> NDArray[np.float64]:
         out = np.empty(len(score))
         kernels.ndcg(score, self.relevant, self.wanted, self.gain, self.ideal, out)
-        return out[self.users]
+        return np.asarray(out[self.users])
 
     def climb(self, sweeps: int = SWEEPS) -> Gates:
         """Sweeps over the channels and the prior until nothing gains any more."""
@@ -128,11 +128,11 @@ class Ascent:
         else:
             overall = max(float(self.score[np.isfinite(self.score)].std()), 1e-9)
             tried += [(replace(gate, strength=x * overall / self.spread[name]), None) for x in (0.03, 0.1, 0.3)]
-        for one, flow in tried:
+        for one, other in tried:
             score = without.copy()
-            self._add(score, one, self.flows[name] if flow is None else flow)
+            self._add(score, one, self.flows[name] if other is None else other)
             changed = replace(self.gates, by_channel={**self.gates.by_channel, name: one})
-            yield changed, score, None if flow is None else (name, flow)
+            yield changed, score, None if other is None else (name, other)
 
     def _prior_moves(self) -> Iterator[tuple[Gates, NDArray[np.float32], None]]:
         for f in range(self.features.shape[2]):

@@ -122,7 +122,7 @@ def _load_factor(folder: Path, name: str, shape: list[int] | None) -> Factor:
     if shape is None:
         return _open(folder / f"{name}.npy")
     data, indices, indptr = (_open(folder / f"{name}-{part}.npy") for part in ("data", "indices", "indptr"))
-    return sp.csr_array((data, indices, indptr), shape=tuple(shape))
+    return sp.csr_array((data, indices, indptr), shape=(shape[0], shape[1]))
 
 
 def _open(path: Path) -> NDArray[Any]:

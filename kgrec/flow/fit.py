@@ -29,8 +29,6 @@ from kgrec.flow.softmax import fit_softmax
 from kgrec.progress import SILENT, Progress
 
 LEAST_USERS = 2
-FEW_USERS = 1000
-"""The gates of few users are mostly noise: below this more folds are averaged."""
 
 
 def fit_flow(
@@ -70,8 +68,7 @@ def fit_flow(
     choices: dict[str, Any] = {}
     valid = snapshot.matrix("valid")
     kind = kind_of(part, valid, _times_of(snapshot, valid))
-    number = config.folds or (4 if (part.user_degree > 0).sum() < FEW_USERS else 2)
-    folds = make_folds(part, kind, number, config.held_out, seed)
+    folds = make_folds(part, kind, config.folds, config.held_out, seed)
     gates = []
     with progress.task("fitting the gates", len(folds), "folds") as task:
         for number, fold in enumerate(folds):
@@ -132,7 +129,7 @@ def catalogue(part: Part) -> Catalogue:
     """What prior and gates read of the items, with the popularity of unseen ones foretold from their content."""
     foretold = np.zeros(part.num_items)
     features = part.content.vectors
-    new = np.flatnonzero((part.item_degree == 0) & (np.abs(features).sum(axis=1) > 0)) if features.size else []
+    new: Any = np.flatnonzero((part.item_degree == 0) & (np.abs(features).sum(axis=1) > 0)) if features.size else []
     if len(new):
         foretold[new] = foretell(part, features[new])
     return Catalogue(part.item_degree, foretold)
@@ -247,5 +244,5 @@ def _times_of(snapshot: Snapshot, valid: sp.csr_array) -> NDArray[np.float64] | 
     pairs = snapshot.pairs("valid").sort("user", "item")
     if not valid.nnz or training_times(snapshot) is None or pairs["timestamp"].null_count():
         return None
-    first = snapshot.pairs("train")["timestamp"].min()
-    return pairs["timestamp"].to_numpy().astype(np.float64) - float(first) + 1.0  # type: ignore[arg-type]
+    first = float(snapshot.pairs("train")["timestamp"].to_numpy().min())
+    return np.asarray(pairs["timestamp"].to_numpy().astype(np.float64) - first + 1.0)

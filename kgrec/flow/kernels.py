@@ -18,7 +18,7 @@ DEPTH = 10
 """Of the NDCG that the ascent climbs."""
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})
 def gradient(
     users: NDArray[np.int64],
     flows: F32,
@@ -42,7 +42,8 @@ def gradient(
         log_weight: log of how many items a candidate stands for; -inf where there is none.
         log_degree: ``log d`` of each level; log_history: ``log n_u``: ``[U]``.
         strength, user_power, item_power: ``[C]``; prior: ``[3]``.
-        out: ``[3, C + 1]``, receives the gradients of strength, user_power, item_power; the last column has the prior's.
+        out: ``[3, C + 1]``, receives the gradients of strength, user_power, item_power; the last column
+            has the prior's.
 
     Returns:
         the summed loss.
@@ -100,7 +101,7 @@ def gradient(
     return total
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})
 def add(
     score: F32,
     flows: F32,
@@ -119,7 +120,7 @@ def add(
             score[u, i] += weight * power[level[u, i]] * flows[u, i]
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})
 def ndcg(score: F32, relevant: NDArray[np.bool_], wanted: NDArray[np.int64], gain: F64, ideal: F64, out: F64) -> None:
     """NDCG@10 of every user over the candidates, which stand in the order of their ids; -inf is no candidate.
 

@@ -46,7 +46,7 @@ def fit_softmax(
     dead = strength <= 0
     theta = np.concatenate([np.log(np.maximum(strength, 1e-30)), powers.ravel(), prior])
     mean, square = np.zeros_like(theta), np.zeros_like(theta)
-    *arrays, levels = tables(candidates, catalogue)
+    flows, level, features, log_weight, relevant, levels = tables(candidates, catalogue)
     users = np.flatnonzero(candidates.relevant.any(axis=1))
     rng = np.random.default_rng(seed)
     out = np.empty((3, channels + 1))
@@ -56,7 +56,11 @@ def fit_softmax(
         user_power, item_power = theta[channels : 2 * channels], theta[2 * channels : 3 * channels]
         kernels.gradient(
             some,
-            *arrays,
+            flows,
+            level,
+            features,
+            log_weight,
+            relevant,
             levels,
             log_size.astype(np.float32),
             strength,

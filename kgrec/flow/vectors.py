@@ -62,7 +62,8 @@ def whiten(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
 
 
 def nearest_neighbours(rows: NDArray[np.float32] | sp.csr_array, k: int) -> sp.csr_array:
-    """The ``k`` largest positive inner products of every row with the others, ties by id.
+    """The ``k`` largest positive inner products of every row with the others; of equal
+    ones at the end of a row any may be kept, the same ones for the same input.
 
     Args:
         rows: ``[n, d]``, dense or CSR; rows of unit length give cosines.
@@ -73,7 +74,7 @@ def nearest_neighbours(rows: NDArray[np.float32] | sp.csr_array, k: int) -> sp.c
     n = rows.shape[0]
     k = min(k, n - 1)
     if k < 1:
-        return sp.csr_array((n, n), dtype=np.float32)
+        return sp.coo_array((n, n), dtype=np.float32).tocsr()
     turned = sp.csc_array(rows.T) if sp.issparse(rows) else rows.T
     parts = []
     for start in range(0, n, BLOCK):
@@ -86,7 +87,7 @@ def nearest_neighbours(rows: NDArray[np.float32] | sp.csr_array, k: int) -> sp.c
         kept = value > 0
         indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
         parts.append(sp.csr_array((value[kept], top[kept], indptr), shape=(height, n)))
-    return sp.csr_array(sp.vstack(parts, format="csr")).astype(np.float32)
+    return sp.csr_array(sp.vstack(parts, format="csr").astype(np.float32))
 
 
 def joining(near: sp.csr_array, cosines: NDArray[np.float32], k: int) -> NDArray[np.float32]:

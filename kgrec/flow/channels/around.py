@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,9 +20,9 @@ LEAST_DEGREE = 15.0
 class Around(Builder):
     """``dB = λ (P B0 - P diag(diag(P B0) / diag P))`` for a similarity ``B0``; ``W = D_i^{-b} dB D_i^{b}``.
 
-    The ridge of :class:`~.ease.Ease` with the penalty ``λ ‖B - B0‖²`` has the solution ``B_ease + dB``: linear in ``B0``,
-    so that every source is a channel with its own gate.  ``around:links`` and ``around:text``.  As ``λ P B0 = B0 - P G
-    B0``, a weight reads: similar, as far as those who hold both do not say so already.
+    The ridge of :class:`~.ease.Ease` with the penalty ``λ ‖B - B0‖²`` has the solution ``B_ease + dB``: linear in
+    ``B0``, so that every source is a channel with its own gate, ``around:links`` and ``around:text``.  As
+    ``λ P B0 = B0 - P G B0``, a weight reads: similar, as far as those who hold both do not say so already.
     """
 
     name: ClassVar[str] = "around"
@@ -49,7 +49,7 @@ class Around(Builder):
         for name, similar in sources.items():
             b0 = sp.csr_array(similar[seen][:, seen])
             product = np.asarray(inverse @ b0, dtype=np.float32)
-            weights = L2 * (product - inverse * (np.diag(product) / np.diag(inverse))[None])
+            weights: Any = L2 * (product - inverse * (np.diag(product) / np.diag(inverse))[None])
             np.fill_diagonal(weights, 0.0)
             weights *= outer[:, None]
             weights /= outer[None]

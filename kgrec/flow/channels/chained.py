@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,6 +36,7 @@ class EaseThenSimilar(_Chained):
         weights = first.factors[0]
         positive: Factor = weights.maximum(0) if sp.issparse(weights) else np.maximum(weights, 0)
         seen = first.sources
+        assert seen is not None
         return (Channel(self.name, "learned", (positive, sp.csr_array(similar[seen])), sources=seen),)
 
     def between(self, channel: Channel, part: Part) -> tuple[tuple[Stop, ...] | None, ...]:
@@ -50,7 +51,7 @@ class EaseThenSimilar(_Chained):
         last = channel.last_by_column[:, [target]]
         first = ease[[row]].toarray().ravel() if sp.issparse(ease) else ease[row]
         item = part.item_type
-        found = []
+        found: list[tuple[float, tuple[Hop, ...]]] = []
         for k, weight in zip(last.indices, last.data * first[last.indices]):
             between = int(channel.sources[k])
             if weight:
@@ -88,23 +89,24 @@ class SimilarThenLow(_Chained):
         if "low" not in context.built or similar is None:
             return ()
         low = context.built["low"][0]
+        assert low.sources is not None
         total = np.asarray(similar.sum(axis=1)).ravel()
-        share = sp.csr_array(sp.diags_array(1.0 / np.maximum(total, 1e-12)) @ similar).astype(np.float32)
+        share: Any = sp.csr_array(sp.diags_array(1.0 / np.maximum(total, 1e-12)) @ similar).astype(np.float32)
         return (Channel(self.name, "learned", (share[:, low.sources], *low.factors), targets=low.targets),)
 
     def between(self, channel: Channel, part: Part) -> tuple[tuple[Stop, ...] | None, ...]:
         return (_items(part, channel.targets), None)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        share, left, right = channel.factors
+        share, left, right = sp.csr_array(channel.factors[0]), np.asarray(channel.factors[1]), channel.factors[2]
         assert channel.targets is not None
         at = int(np.searchsorted(channel.targets, target))
         if at >= len(channel.targets) or channel.targets[at] != target:
             return []
         row = share[[source]]
-        onward = left[row.indices] @ right[:, at]
+        onward = left[row.indices] @ np.asarray(right[:, at])
         item = part.item_type
-        found = []
+        found: list[tuple[float, tuple[Hop, ...]]] = []
         for k, weight in zip(row.indices, row.data * onward):
             between = int(channel.targets[k])
             found.append(

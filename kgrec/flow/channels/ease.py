@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,7 +32,7 @@ class Ease(Builder):
         seen = part.seen
         degree = part.item_degree[seen]
         if context.dense(part):
-            weights = ridge(part, seen)
+            weights: Any = ridge(part, seen)
         else:
             from kgrec.flow.neighbourhood import neighbourhood_ridge
 
@@ -40,7 +40,8 @@ class Ease(Builder):
             weights = neighbourhood_ridge(scaled(part, seen), L2)
         outer = degree**-ITEM_POWER
         if sp.issparse(weights):
-            weights = sp.csr_array(sp.diags_array(outer) @ weights @ sp.diags_array(1 / outer)).astype(np.float32)
+            sparse: Any = sp.diags_array(outer) @ cast("sp.csr_array", weights)
+            weights = sp.csr_array(sparse @ sp.diags_array(1 / outer)).astype(np.float32)
         else:
             weights *= outer[:, None].astype(np.float32)
             weights /= outer[None].astype(np.float32)

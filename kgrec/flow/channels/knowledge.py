@@ -51,11 +51,12 @@ class Knowledge(Builder):
         links, rows = part.content.links, part.content.link_rows
         assert links is not None
         if channel.name == self.name:
-            near = channel.factors[0]
+            near = sp.csr_array(channel.factors[0])
             if target not in near.indices[near.indptr[source] : near.indptr[source + 1]]:
                 return []
         else:
             rows = links.by_relation[channel.name.split(":", 1)[1]]
+        assert rows is not None
         first, second = rows[[source]], rows[[target]]
         both = np.intersect1d(first.indices, second.indices, assume_unique=True)
         left = first.toarray().ravel()[both]

@@ -57,8 +57,8 @@ class Learned(Builder):
         for number in range(runs):
             source, target, epoch = train_factors(
                 part.train[:, seen],
-                low.factors[0],
-                low.factors[1].T,
+                np.asarray(low.factors[0]),
+                np.asarray(low.factors[1]).T,
                 features,
                 epochs=limit,
                 validate=stop,
@@ -66,7 +66,7 @@ class Learned(Builder):
                 device=context.device,
             )
             sources.append(source)
-            targets.append(target / runs)
+            targets.append((target / runs).astype(np.float32))
         if context.held_out is not None:
             epochs.append(epoch)
         factors = (np.concatenate(sources, axis=1), np.ascontiguousarray(np.concatenate(targets, axis=1).T))

@@ -65,7 +65,7 @@ def train_factors(
             inputs, wanted = _split(train[order[start : start + BATCH]], rng)
             loss = model.loss(_tensor(inputs, device), _tensor(wanted, device))
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         if validate is None or (epoch % EVERY and epoch < epochs):
             continue
@@ -100,7 +100,7 @@ class _Factors(nn.Module):
             self.features, self.turned = _csr(features), _csr(sp.csr_array(features.T))
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> _Factors:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if self.features is not None:
             self.features, self.turned = fn(self.features), fn(self.turned)
         return self
@@ -108,8 +108,9 @@ class _Factors(nn.Module):
     def forward(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self.features is None:
             return self.source, self.target
-        source = self.source + _Product.apply(self.features, self.turned, self.by_source)
-        return source, self.target + _Product.apply(self.features, self.turned, self.by_target)
+        product: Any = _Product.apply
+        source = self.source + product(self.features, self.turned, self.by_source)
+        return source, self.target + product(self.features, self.turned, self.by_target)
 
     def loss(self, inputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         """Cross entropy of the wanted items, users alike: both dense ``[batch, n]``."""
@@ -117,7 +118,8 @@ class _Factors(nn.Module):
         weight = inputs.sum(dim=1, keepdim=True).clamp(min=1.0) ** -0.5
         scores = (weight * (inputs @ source)) @ target.T * self.log_temperature.exp()
         log_share = scores.masked_fill(inputs > 0, -1e9).log_softmax(dim=1)
-        return -((log_share * wanted).sum(dim=1) / wanted.sum(dim=1)).mean()
+        loss: torch.Tensor = -((log_share * wanted).sum(dim=1) / wanted.sum(dim=1)).mean()
+        return loss
 
     def numpy(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.no_grad():

@@ -41,7 +41,8 @@ class Low(Builder):
         dim = min(context.config.dim, len(seen), part.num_users)
         if self.name not in context.choices:
             context.choices[self.name] = self._choose(part, context, seen, dim)
-        source, target = _factors(part, seen, dim, *context.choices[self.name], seed=context.seed)
+        unobserved, penalty = context.choices[self.name]
+        source, target = _factors(part, seen, dim, unobserved, penalty, context.seed)
         return (Channel(self.name, "learned", (source, target), sources=seen, targets=seen),)
 
     def _choose(self, part: Part, context: Context, seen: NDArray[np.int64], dim: int) -> tuple[float, float]:

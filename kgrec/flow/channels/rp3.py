@@ -33,7 +33,7 @@ class RP3(Builder):
         return (Channel(self.name, "literal", factors),)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        back = channel.factors[0]
+        back = sp.csr_array(channel.factors[0])
         column = channel.last_by_column[:, [target]].toarray().ravel()
         users = back.indices[back.indptr[source] : back.indptr[source + 1]]
         weights = back.data[back.indptr[source] : back.indptr[source + 1]] * column[users]
