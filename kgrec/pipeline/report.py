@@ -15,6 +15,7 @@ from kgrec.config import Recipe
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UserError
 from kgrec.explain import Explains, explainer_of
+from kgrec.flow.files import DIAL
 from kgrec.pipeline.candidates import candidates_of
 from kgrec.pipeline.models import CHANNELS, load_scorer
 from kgrec.progress import Progress
@@ -46,6 +47,7 @@ def make_report(recipe: Recipe, folders: Mapping[str, Path], folder: Path, progr
         embedding=read("embedding", "metrics.json"),
         history=read("model", "history.json") or (),
         channels=read("model", CHANNELS),
+        dial=read("model", DIAL),
         evaluation=read("evaluation-test", "evaluation.json"),
         samples=samples,
     )

@@ -12,6 +12,7 @@ from kgrec.explain.types import Explanation
 from kgrec.explain.wording import plain
 from kgrec.report import charts
 from kgrec.report.channels import channels_view
+from kgrec.report.dial import dial_view
 from kgrec.report.drawing import Drawing, draw
 from kgrec.report.graph import graph_view
 from kgrec.report.tables import embedding_view, evaluation_view
@@ -54,6 +55,7 @@ def write_report(
     embedding: Mapping[str, Any] | None = None,
     history: Sequence[Mapping[str, Any]] = (),
     channels: Mapping[str, Any] | None = None,
+    dial: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,
     samples: Sequence[Sample] = (),
 ) -> None:
@@ -65,7 +67,7 @@ def write_report(
         profile: what ``profile.json`` holds.
         embedding: ``metrics.json`` of the knowledge-graph embedding.
         history: an epoch each with epoch, loss and val_ndcg (None where it was not measured).
-        channels: what ``channels.json`` of a flow holds.
+        channels: what ``channels.json`` of a flow holds; dial: its ``dial.json``.
         evaluation: the document of ``kgrec evaluate --json``.
         samples: users with their lists and reasons.
 
@@ -78,6 +80,7 @@ def write_report(
         epochs=len(history),
         embedding=embedding_view(embedding or {}),
         channels=channels_view(channels or {}),
+        dial=dial_view(dial or {}),
         evaluation=evaluation_view(evaluation or {}),
         samples=[_sample(sample) for sample in samples],
     )

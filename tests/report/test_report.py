@@ -299,3 +299,19 @@ def test_a_flows_channels_and_learned_hops(tmp_path):
     parts["channels"] |= {"users": 0, "ndcg": None, "prior": None, "knowledge": None}
     parts["channels"]["channels"][0] |= {"alone": None, "without": None, "share": None}
     assert "None" not in Page(written(tmp_path, **parts)).text
+
+
+def test_the_dial_is_drawn_and_told(tmp_path):
+    rows = [(0.0, 0.25, 0.01), (0.5, 0.2, 0.4), (1.0, 0.05, 0.75)]
+    curve = [
+        {"knowledge": k, "ndcg": ndcg, "low": ndcg - 0.02, "high": ndcg + 0.02, "share": share}
+        for k, ndcg, share in rows
+    ]
+    write_report(tmp_path / "report.html", title="dial", dial={"users": 1234, "curve": curve})
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "1,234 users" in text
+    assert "0.2300 … 0.2700" in text
+    assert "40.0 %" in text
+    assert text.count("<polyline") == 1
+    write_report(tmp_path / "none.html", title="dial")
+    assert "Accuracy against knowledge" not in (tmp_path / "none.html").read_text(encoding="utf-8")
