@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -45,6 +47,10 @@ def neighbourhood_ridge(x: sp.csr_array, l2: float, neighbours: int = NEIGHBOURS
             targets.append(np.full(near.size, start + row))
             weights.append(np.linalg.solve(inner, shared))
     if not sources:
-        return sp.coo_array((items, items), dtype=np.float32).tocsr()
-    entries = (np.concatenate(weights).astype(np.float32), (np.concatenate(sources), np.concatenate(targets)))
-    return sp.coo_array(entries, shape=(items, items)).tocsr()
+        return _square(items, np.empty(0), (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)))
+    return _square(items, np.concatenate(weights), (np.concatenate(sources), np.concatenate(targets)))
+
+
+def _square(items: int, weights: Any, places: Any) -> sp.csr_array:
+    made: Any = sp.csr_array((weights, places), shape=(items, items), dtype=np.float32)
+    return sp.csr_array(made)
