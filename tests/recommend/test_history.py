@@ -94,16 +94,18 @@ def test_unknown_items_are_said_and_the_rest_is_used(snapshot: Snapshot, capsys:
 def test_the_last_mention_of_an_item_counts(snapshot: Snapshot) -> None:
     history = History(("10", "11", "urn:x:Film/10")).rated([1.0, 2.0, 3.0])
     row, times = history.rows(rated(snapshot, [1.0, 3.0]))
-    assert row.data.tolist() == [2.0, 1.0]
+    assert row.data.tolist() == [1.5, 1.0]
     assert times.data.tolist() == [3.0, 2.0]
     earlier = History(("10", "10"), (3.0, 1.0), (20.0, 10.0))
-    assert earlier.rows(rated(snapshot, [1.0, 3.0]))[0].data.tolist() == [2.0]
+    assert earlier.rows(rated(snapshot, [1.0, 3.0]))[0].data.tolist() == [1.5]
 
 
 def test_an_average_rating_weighs_one_and_none_less_than_nothing(snapshot: Snapshot) -> None:
     known = rated(snapshot, [1.0, 3.0, 5.0])
     found = rating_weights(known, np.array([3.0, 1.0, 5.0, 2.0, np.nan, 0.0]))
-    np.testing.assert_allclose(found, [1.0, 0.0, 2.0, 0.5, 1.0, 0.0])
+    np.testing.assert_allclose(found, [1.0, 1 / 3, 5 / 3, 2 / 3, 1.0, 0.0])
+    votes = rated(snapshot, [-1.0, 1.0, 1.0])
+    np.testing.assert_allclose(rating_weights(votes, np.array([-1.0, 1.0, -5.0])), [0.0, 1.5, 0.0])
     # clicks have no scale: the mean of what was given stands for it
     np.testing.assert_allclose(rating_weights(snapshot, np.array([1.0, 3.0])), [0.5, 1.5])
 
@@ -113,8 +115,7 @@ def test_ratings_and_order_reach_the_model(snapshot: Snapshot) -> None:
     history = History(("12", "10", "11")).rated([5.0, 1.0, 3.0])
     frame = recommend_history(Linear(), known, history, k=3, include_seen=True)
     assert frame["item"].to_list() == ["12", "11", "10"]
-    np.testing.assert_allclose(frame["score"], [2.001, 1.003, 0.002], atol=1e-6)
-    # what a rating of 1 weighs nothing for was seen all the same
+    np.testing.assert_allclose(frame["score"], [5 / 3 + 0.001, 1.003, 1 / 3 + 0.002], atol=1e-6)
     assert recommend_history(Linear(), known, history)["item"].to_list() == ["été"]
 
 
