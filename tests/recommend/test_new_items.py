@@ -67,7 +67,7 @@ def test_what_is_unknown_is_said(graph: Snapshot, capsys: pytest.CaptureFixture[
     assert matrix is not None
     assert matrix.nnz == 1
     said = capsys.readouterr().err
-    assert "new: no item is linked by 'genre' to 'Dramma' (nearest: Drama" in said
+    assert "new: no item is linked by 'genre' to 'Dramma' (nearest: drama" in said
     assert "no item is linked by the relation 'gender' (nearest: genre" in said
     assert link_matrix(graph, None, [item], PlainProgress()) is None
     assert "links are not used" in capsys.readouterr().err
