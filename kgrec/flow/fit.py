@@ -169,8 +169,9 @@ def _fit_gates(
 ) -> Gates:
     rest, items = fold.rest, catalogue(fold.rest)
     names = tuple(one.name for one in channels)
-    universe = (np.bincount(fold.held_out.indices, minlength=rest.num_items) > 0) | (rest.item_degree > 0)
-    universe[valid.indices] = True
+    # the whole catalogue: were only those unseen items ranked that the validation part holds, to be unseen would be
+    # to be relevant
+    universe = np.ones(rest.num_items, dtype=bool)
     histories = _histories(rest, fold.held_out, universe, config, seed)
     first = draw(histories, channels, items, None, {}, seed)
     gates = fit_softmax(first, names, items, histories.log_size, None, seed)
