@@ -50,7 +50,8 @@ def test_what_channels_add_is_what_their_removal_takes(small_run: Run) -> None:
         # taking out a family takes out all its channels: those of `kg` have names of their own
         if [one for one in names if one.startswith(name)] == [name]:
             assert row["without"] == pytest.approx(validation_ndcg(validation, left), abs=2e-3)
-        assert row["alone"] == pytest.approx(validation_ndcg(validation, Alone(scorer, name)), abs=2e-3)
+        # items that a channel does not reach tie at zero, and lists are filled up with them in no fixed order
+        assert row["alone"] == pytest.approx(validation_ndcg(validation, Alone(scorer, name)), abs=5e-3)
     shares = [one["share"] for one in table["channels"]]
     knowledge = [one["share"] for one in table["channels"] if one["knowledge"]]
     assert 0 < sum(shares) <= 1 + 1e-4
