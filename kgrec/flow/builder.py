@@ -45,6 +45,17 @@ class Context:
     built: dict[str, tuple[Channel, ...]] = field(default_factory=dict)
     progress: Progress = SILENT
 
+    def held_out_of_seen(self, part: Part) -> tuple[sp.csr_array, sp.csr_array] | None:
+        """Histories and held-out items of the fold's users, over the seen items: two CSR ``[users, len(seen)]``.
+
+        None in the last build, and where nobody else holds what the fold holds out: nothing is left to choose on.
+        """
+        if self.held_out is None:
+            return None
+        hidden = self.held_out[:, part.seen]
+        users = np.flatnonzero(np.diff(hidden.indptr))[: self.config.gate_users]
+        return (part.train[users][:, part.seen], hidden[users]) if users.size else None
+
     def dense(self, part: Part) -> bool:
         """Whether a matrix of all seen items by all seen items is small enough to be kept."""
         return len(part.seen) <= self.config.max_dense

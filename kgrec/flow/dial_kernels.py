@@ -6,8 +6,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from kgrec.flow.kernels import DEPTH, insert
+
 F32 = NDArray[np.float32]
-DEPTH = 10
 
 
 @numba.njit(cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator,unused-ignore]
@@ -46,13 +47,7 @@ def look(
                 continue
             now = np.float32(others * base[u, i] + literal[u, i])
             if now > value[DEPTH - 1]:
-                rank = DEPTH - 1
-                while rank > 0 and value[rank - 1] < now:
-                    value[rank] = value[rank - 1]
-                    place[rank] = place[rank - 1]
-                    rank -= 1
-                value[rank] = now
-                place[rank] = i
+                insert(value, place, now, i)
         found = 0.0
         for rank in range(DEPTH):
             i = place[rank]

@@ -22,7 +22,7 @@ from kgrec.flow.dial_fit import fit_dial
 from kgrec.flow.folds import Fold, kind_of, make_folds
 from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.model import Flow
-from kgrec.flow.part import Part, training_times
+from kgrec.flow.part import Part
 from kgrec.flow.registry import chosen
 from kgrec.flow.regression import foretell
 from kgrec.flow.softmax import fit_softmax
@@ -67,7 +67,7 @@ def fit_flow(
     builders = _available(part, config, progress)
     choices: dict[str, Any] = {}
     valid = snapshot.matrix("valid")
-    kind = kind_of(part, valid, _times_of(snapshot, valid))
+    kind = kind_of(part, valid, _times_of(snapshot) if part.times is not None else None)
     folds = make_folds(part, kind, config.folds, config.held_out, seed)
     gates = []
     with progress.task("fitting the gates", len(folds), "folds") as task:
@@ -169,18 +169,15 @@ def _fit_gates(
 ) -> Gates:
     rest, items = fold.rest, catalogue(fold.rest)
     names = tuple(one.name for one in channels)
-    # the whole catalogue: were only those unseen items ranked that the validation part holds, to be unseen would be
-    # to be relevant
-    universe = np.ones(rest.num_items, dtype=bool)
-    histories = _histories(rest, fold.held_out, universe, config, seed)
+    histories = _histories(rest, fold.held_out, config, seed)
     first = draw(histories, channels, items, None, {}, seed)
-    gates = fit_softmax(first, names, items, histories.log_size, None, seed)
+    gates = fit_softmax(first, names, items, histories.log_size, seed)
     # the ascent may look at the validation part too: its items are as unseen by these channels as the fold's
     both = sp.csr_array(fold.held_out + valid)
     both = sp.csr_array(both - both.multiply(rest.train))
     both.eliminate_zeros()
     both.data[:] = 1.0
-    histories = _histories(rest, both, universe, config, seed)
+    histories = _histories(rest, both, config, seed)
     for _ in range(2):
         recency = {name: gate.recency for name, gate in gates.by_channel.items()}
         near = draw(histories, channels, items, gates, recency, seed + 1)
@@ -191,13 +188,14 @@ def _fit_gates(
     return _standardised(gates, near, ascent)
 
 
-def _histories(
-    rest: Part, relevant: sp.csr_array, universe: NDArray[np.bool_], config: FlowConfig, seed: int
-) -> Histories:
+def _histories(rest: Part, relevant: sp.csr_array, config: FlowConfig, seed: int) -> Histories:
     users = np.flatnonzero(np.diff(relevant.indptr))
     if len(users) > config.gate_users:
         users = np.sort(np.random.default_rng(seed).choice(users, config.gate_users, replace=False))
     times = None if rest.times is None else rest.times[users]
+    # the whole catalogue: were only those unseen items ranked that the validation part holds, to be unseen would be
+    # to be relevant
+    universe = np.ones(rest.num_items, dtype=bool)
     return Histories(rest.train[users], times, sp.csr_array(relevant[users]), universe)
 
 
@@ -241,9 +239,10 @@ def _compact(
     return kept, [replace(g, by_channel={one.name: g.by_channel.get(one.name, off) for one in kept}) for g in gates]
 
 
-def _times_of(snapshot: Snapshot, valid: sp.csr_array) -> NDArray[np.float64] | None:
+def _times_of(snapshot: Snapshot) -> NDArray[np.float64] | None:
+    """Of the validation interactions, on the scale of :func:`~kgrec.flow.part.training_times`."""
     pairs = snapshot.pairs("valid").sort("user", "item")
-    if not valid.nnz or training_times(snapshot) is None or pairs["timestamp"].null_count():
+    if pairs["timestamp"].null_count():
         return None
     first = float(snapshot.pairs("train")["timestamp"].to_numpy().min())
     return np.asarray(pairs["timestamp"].to_numpy().astype(np.float64) - first + 1.0)

@@ -120,6 +120,24 @@ def add(
             score[u, i] += weight * power[level[u, i]] * flows[u, i]
 
 
+@numba.njit(cache=True)
+def insert(value: F32, place: NDArray[np.int64], now: float, item: int) -> None:
+    """Puts an item into the best so far, highest score first; of equals the one that came first stays ahead.
+
+    Args:
+        value, place: scores and items of the best, ``[DEPTH]``.
+        now: the item's score, higher than the last of them.
+        item: the item.
+    """
+    rank = DEPTH - 1
+    while rank > 0 and value[rank - 1] < now:
+        value[rank] = value[rank - 1]
+        place[rank] = place[rank - 1]
+        rank -= 1
+    value[rank] = now
+    place[rank] = item
+
+
 @numba.njit(cache=True, fastmath={"contract", "reassoc"})
 def ndcg(score: F32, relevant: NDArray[np.bool_], wanted: NDArray[np.int64], gain: F64, ideal: F64, out: F64) -> None:
     """NDCG@10 of every user over the candidates, which stand in the order of their ids; -inf is no candidate.
@@ -140,13 +158,7 @@ def ndcg(score: F32, relevant: NDArray[np.bool_], wanted: NDArray[np.int64], gai
         for i in range(score.shape[1]):
             now = score[u, i]
             if now > value[DEPTH - 1]:
-                rank = DEPTH - 1
-                while rank > 0 and value[rank - 1] < now:
-                    value[rank] = value[rank - 1]
-                    place[rank] = place[rank - 1]
-                    rank -= 1
-                value[rank] = now
-                place[rank] = i
+                insert(value, place, now, i)
         found = 0.0
         for rank in range(DEPTH):
             if place[rank] >= 0 and relevant[u, place[rank]]:

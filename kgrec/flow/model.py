@@ -67,8 +67,7 @@ class Flow:
 
     def without(self, *names: str) -> Flow:
         """The same gates with some channels (by name, or all of a family) taken out."""
-        off = {one.name: 0.0 for one in self.channels if one.name in names or one.family in names}
-        kept = tuple(one for one in self.channels if one.name not in off)
+        kept = tuple(one for one in self.channels if one.name not in names and one.family not in names)
         gates = tuple(replace(one, by_channel={c.name: one.by_channel[c.name] for c in kept}) for one in self.gates)
         return replace(self, channels=kept, gates=gates)
 

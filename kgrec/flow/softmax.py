@@ -18,33 +18,23 @@ def fit_softmax(
     names: tuple[str, ...],
     catalogue: Catalogue,
     log_size: NDArray[np.float64],
-    start: Gates | None,
     seed: int,
 ) -> Gates:
-    """Adam on the cross entropy of what is to be found, users alike.
+    """Adam on the cross entropy of what is to be found, users alike; every channel starts with the same spread.
 
     Args:
         candidates: of U users.
         names: channels, in the order of ``candidates.flows``.
         catalogue: of the items.
         log_size: ``log n_u``, ``[U]``.
-        start: where to start; None: every channel with the same spread.
         seed: of the users of a step.
     """
     channels = len(names)
-    if start is None:
-        spread = np.array([candidates.flows[:, c][candidates.items >= 0].std() for c in range(channels)])
-        strength = 0.5 / (np.maximum(spread, 1e-9) * np.sqrt(max(channels, 1)))
-        powers, prior = np.zeros((2, channels)), np.array([0.1, 0.0, 0.0])
-        # a channel that is zero everywhere would be given an enormous gate by rounding alone
-        strength[spread < 1e-9] = 0.0
-    else:
-        gates = [start.by_channel[name] for name in names]
-        strength = np.array([gate.strength for gate in gates])
-        powers = np.array([[gate.user_power for gate in gates], [gate.item_power for gate in gates]])
-        powers, prior = powers.reshape(2, channels), np.array(start.prior, dtype=np.float64)
-    dead = strength <= 0
-    theta = np.concatenate([np.log(np.maximum(strength, 1e-30)), powers.ravel(), prior])
+    spread = np.array([candidates.flows[:, c][candidates.items >= 0].std() for c in range(channels)])
+    strength = 0.5 / (np.maximum(spread, 1e-9) * np.sqrt(max(channels, 1)))
+    # a channel that is zero everywhere would be given an enormous gate by rounding alone
+    dead = spread < 1e-9
+    theta = np.concatenate([np.log(strength), np.zeros(2 * channels), [0.1, 0.0, 0.0]])
     mean, square = np.zeros_like(theta), np.zeros_like(theta)
     flows, level, features, log_weight, relevant, levels = tables(candidates, catalogue)
     users = np.flatnonzero(candidates.relevant.any(axis=1))

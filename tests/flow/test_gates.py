@@ -117,7 +117,7 @@ def test_gradient_kernel_agrees_with_finite_differences() -> None:
 def test_softmax_fit_ends_where_the_penalised_loss_is_flat() -> None:
     some, items = random_candidates(3), catalogue(ITEMS, 3)
     log_size = np.log1p(np.random.default_rng(3).integers(1, 30, USERS))
-    gates = fit_softmax(some, NAMES, items, log_size, None, seed=0)
+    gates = fit_softmax(some, NAMES, items, log_size, seed=0)
     start = np.concatenate([np.full(CHANNELS, 0.3), np.zeros(2 * CHANNELS), [0.1, 0.0, 0.0]])
     values = list(gates.by_channel.values())
     end = np.concatenate(
@@ -129,7 +129,7 @@ def test_softmax_fit_ends_where_the_penalised_loss_is_flat() -> None:
 def test_a_channel_without_any_flow_gets_no_gate() -> None:
     some, items = random_candidates(1), catalogue(ITEMS, 1)
     some.flows[:, 1] = 0.0
-    gates = fit_softmax(some, NAMES, items, np.ones(USERS), None, seed=0)
+    gates = fit_softmax(some, NAMES, items, np.ones(USERS), seed=0)
     assert gates.by_channel["b"].strength == 0.0
     assert gates.by_channel["a"].strength > 0.0
     assert all(np.isfinite([g.strength, g.user_power, g.item_power]).all() for g in gates.by_channel.values())

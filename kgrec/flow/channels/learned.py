@@ -46,7 +46,7 @@ class Learned(Builder):
         from kgrec.flow.channels.learned_training import train_factors
 
         seen = part.seen
-        stop = _stopping(part, context, seen)
+        stop = _stopping(part, context)
         epochs: list[int] = context.choices.setdefault(self.name, [])
         limit, runs = context.config.epochs, 1
         if context.held_out is None:
@@ -88,18 +88,12 @@ def _content(content: ItemContent) -> sp.csr_array | None:
     return sp.csr_array(sp.hstack(parts, format="csr")) if parts else None
 
 
-def _stopping(
-    part: Part, context: Context, seen: NDArray[np.int64]
-) -> Callable[[NDArray[np.float32], NDArray[np.float32]], float] | None:
+def _stopping(part: Part, context: Context) -> Callable[[NDArray[np.float32], NDArray[np.float32]], float] | None:
     """NDCG@10 of the fold's held-out items; None in the last build."""
-    held_out = context.held_out
-    if held_out is None or not held_out.nnz:
+    held_out = context.held_out_of_seen(part)
+    if held_out is None:
         return None
-    known = held_out[:, seen]
-    users = np.flatnonzero(np.diff(known.indptr))[: context.config.gate_users]
-    if not users.size:
-        return None
-    history, hidden = part.train[users][:, seen], known[users]
+    history, hidden = held_out
 
     def score(source: NDArray[np.float32], target: NDArray[np.float32]) -> float:
         return float(ndcg10((history @ source) @ target.T, history, hidden).mean())

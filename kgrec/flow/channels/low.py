@@ -46,15 +46,10 @@ class Low(Builder):
         return (Channel(self.name, "learned", (source, target), sources=seen, targets=seen),)
 
     def _choose(self, part: Part, context: Context, seen: NDArray[np.int64], dim: int) -> tuple[float, float]:
-        held_out = context.held_out
-        if held_out is None or not held_out.nnz:
+        held_out = context.held_out_of_seen(part)
+        if held_out is None:
             return PLAIN
-        # what a short fold holds out may be held by nobody else: nothing is left to choose on
-        known = held_out[:, seen]
-        users = np.flatnonzero(np.diff(known.indptr))[: context.config.gate_users]
-        if not users.size:
-            return PLAIN
-        history, hidden = part.train[users][:, seen], known[users]
+        history, hidden = held_out
         scores = []
         degree = part.item_degree[seen].astype(np.float32)
         for unobserved, penalty in GRID:
