@@ -17,7 +17,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "kgrec needs Python 3.11 or later: make PYTHON=python3.11")'
 	@echo "setting up $(VENV) (PyTorch is large: a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,minilm,dgl,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,minilm,dgl,neo4j,dev]'
 	@mkdir -p $(KGREC_CACHE)
 	@touch $@
 

@@ -1,17 +1,22 @@
-"""What the tests of the whole road share: a slice of the shipped MovieLens and one run on it."""
+"""What the tests share: a slice of the shipped MovieLens, one run on it, and a live Neo4j server."""
 
 from __future__ import annotations
 
 import csv
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    import neo4j
+
     from kgrec.pipeline.run import Run
+    from kgrec.store.neo4j.connection import Connection
+    from kgrec.store.neo4j.server import Home
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = REPOSITORY / "data"
@@ -101,3 +106,77 @@ def linear_run(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     recipe = small_run.paths.recipe.with_name("linear.toml")
     recipe.write_text(small_run.paths.recipe.read_text() + LINEAR)
     return kgrec.run(recipe, run_dir=folder)
+
+
+class LiveNeo4j:
+    """A managed server of the tests' own, with a password, on free ports.
+
+    Attributes:
+        home: its folder.
+        connection: how to reach it.
+        driver: an open driver for looking at what was written.
+    """
+
+    def __init__(self, home: Home, to: Connection, driver: neo4j.Driver) -> None:
+        self.home, self.connection, self.driver = home, to, driver
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes kgrec find it."""
+        assert self.connection.password is not None
+        return {
+            "NEO4J_URI": self.connection.uri,
+            "NEO4J_USER": "neo4j",
+            "NEO4J_PASSWORD": self.connection.password,
+        }
+
+    def rows(self, cypher: str, **parameters: object) -> list[list[object]]:
+        """The rows of a query."""
+        return [list(record.values()) for record in self.driver.execute_query(cypher, **parameters).records]
+
+    def empty(self) -> None:
+        """Removes every node, constraint and index."""
+        self.driver.session().run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
+        for (name,) in self.rows("SHOW CONSTRAINTS YIELD name RETURN name"):
+            self.rows(f"DROP CONSTRAINT `{name}`")
+        for (name,) in self.rows("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name"):
+            self.rows(f"DROP INDEX `{name}`")
+
+
+@pytest.fixture(scope="session")
+def neo4j_installed() -> None:
+    """Skips where the managed server cannot run; fails there where KGREC_NEO4J_TESTS is ``required``."""
+    from kgrec.errors import UserError
+    from kgrec.store.neo4j.server import fetch
+
+    try:
+        fetch.java()
+        fetch.jars()
+    except UserError as error:
+        if os.environ.get("KGREC_NEO4J_TESTS") == "required":
+            pytest.fail(f"a live Neo4j is required: {error}")
+        pytest.skip(f"no live Neo4j: {error.problem}")
+
+
+@pytest.fixture(scope="session")
+def shared_neo4j(neo4j_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNeo4j]:
+    """The session's server; tests take ``neo4j_server``, which empties it first."""
+    from kgrec.store.neo4j.connection import connection, open_driver
+    from kgrec.store.neo4j.server import Home, down, up
+    from kgrec.store.neo4j.server.ports import free_port
+
+    home = Home(tmp_path_factory.mktemp("neo4j") / "home")
+    state, _ = up(home, bolt=free_port(), http=free_port(), guide_port=free_port())
+    try:
+        to = connection(state.uri, home=home)
+        with open_driver(to) as driver:
+            yield LiveNeo4j(home, to, driver)
+    finally:
+        down(home)
+
+
+@pytest.fixture
+def neo4j_server(shared_neo4j: LiveNeo4j) -> LiveNeo4j:
+    """A live, empty server."""
+    shared_neo4j.empty()
+    return shared_neo4j

@@ -17,6 +17,7 @@ from kgrec.cli import (
     export,
     info,
     init,
+    neo4j,
     query,
     recommend,
     run,
@@ -34,6 +35,8 @@ app = typer.Typer(
 )
 for command in (init, run, build, train, evaluate, recommend, explain, info, query, export, tune, bench):
     app.command()(getattr(command, command.__name__.rpartition(".")[2]))
+
+app.add_typer(neo4j.app, name="neo4j")
 
 
 def _version(wanted: bool) -> None:
