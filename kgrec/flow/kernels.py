@@ -121,7 +121,7 @@ def add(
 
 
 @numba.njit(cache=True)
-def insert(value: F32, place: NDArray[np.int64], now: float, item: int) -> None:
+def insert(value: F32, place: NDArray[np.int64], now: np.floating[Any], item: int) -> None:
     """Puts an item into the best so far, highest score first; of equals the one that came first stays ahead.
 
     Args:
