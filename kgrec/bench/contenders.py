@@ -32,6 +32,7 @@ CHANNELS = (
     "ease>similar",
     "similar>low",
     "sequence",
+    "transition",
     "content",
 )
 """The flagship's families of channels, each of which is taken out once."""

@@ -108,7 +108,8 @@ def learned(hop: Relation, here: str, there: str, negative: bool = False) -> str
         verb = "speaks against" if negative else "goes with"
         text = f"the model has learned that a taste for {here} {verb} one for {there}"
     elif hop.kind == "sequence":
-        text = f"{there} often comes after {here}"
+        less = f"{there} comes after {here} less often than after other items"
+        text = less if negative else f"{there} often comes after {here}"
     else:
         verb = "is unlike" if negative else "resembles"
         text = f"{there} {verb} {here}, as far as texts and links tell"

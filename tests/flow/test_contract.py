@@ -69,6 +69,7 @@ EXPECTED = {
     "similar>low": Expected(("similar>low",), hops("similarity", "latent")),
     "around": Expected(("around:links", "around:text"), hops("similarity"), no_diagonal=True),
     "sequence": Expected(("sequence",), hops("sequence"), no_diagonal=True),
+    "transition": Expected(("transition",), hops("sequence"), no_diagonal=True),
     "content": Expected(("content",), hops("latent"), unseen=True),
 }
 

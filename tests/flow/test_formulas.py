@@ -13,7 +13,9 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.flow.builder import Context
 from kgrec.flow.channels.ease import ITEM_POWER, L2, USER_POWER
 from kgrec.flow.channels.rp3 import POWER
+from kgrec.flow.channels import transition
 from kgrec.flow.channels.sequence import Sequence
+from kgrec.flow.channels.transition import Transition
 from kgrec.flow.part import Part
 
 if TYPE_CHECKING:
@@ -90,6 +92,35 @@ def test_sequence_known_answer(snapshot_of: Callable[..., Snapshot], matrix_of: 
     # 0 → 1: at gap 1 twice; 0 → 2: at gap 2 twice; 1 → 2: once, the same second has no order
     expected = np.array([[0, 2, 1], [0, 0, 1], [0, 0, 0]]) / np.array([3, 1, 1])[:, None]
     np.testing.assert_allclose(matrix_of(channel, 3), expected, rtol=1e-6)
+
+
+def test_transition_is_the_ridge_of_what_comes_after_on_what_came_before(
+    snapshot_of: Callable[..., Snapshot], matrix_of: MatrixOf, world: World
+) -> None:
+    """Every moment is written out as a row; two interactions of the same second have no order."""
+    histories = {0: {0: 10, 1: 20, 2: 30}, 1: {0: 5, 1: 9, 3: 9}, 2: {3: 1, 2: 2, 0: 3}}
+    rows = [(u, i, at, "train") for u, items in histories.items() for i, at in items.items()]
+    part = Part.of(snapshot_of({"Item": 4, "User": 3}, rows))
+    (channel,) = Transition().build(part, Context(world.config))
+    before, after = [], []
+    for items in histories.values():
+        step = {i: sum(other < at for other in items.values()) for i, at in items.items()}
+        for moment in sorted(set(step.values()) - {0}):
+            row, target = np.zeros(4), np.zeros(4)
+            for i, place in step.items():
+                if place < moment:
+                    row[i] = np.exp(-(moment - place) / transition.PAST)
+                else:
+                    target[i] = np.exp(-(place - moment) / transition.FUTURE)
+            weight = len(items) ** -USER_POWER
+            before.append(weight * row)
+            after.append(weight * target)
+    outer = np.array([3, 2, 2, 2]) ** ITEM_POWER
+    s, t = np.array(before) / outer, np.array(after) / outer
+    gram = s.T @ s
+    expected = np.linalg.solve(gram + transition.L2 * np.diag(gram).mean() * np.eye(4), s.T @ t)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(matrix_of(channel, 4), expected / outer[:, None] * outer, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["ease>similar", "similar>low"])

@@ -13,6 +13,7 @@ from kgrec.flow.channels.low import Low
 from kgrec.flow.channels.rp3 import RP3
 from kgrec.flow.channels.sequence import Sequence
 from kgrec.flow.channels.similar import EmbeddingSimilarity, TextSimilarity
+from kgrec.flow.channels.transition import Transition
 
 OWN: tuple[type[Builder], ...] = (
     Ease,
@@ -26,5 +27,6 @@ OWN: tuple[type[Builder], ...] = (
     SimilarThenLow,
     Around,
     Sequence,
+    Transition,
     Content,
 )
