@@ -13,7 +13,11 @@ from kgrec.flow.links import Links
 from kgrec.flow.vectors import Whitening, nearest_neighbours, whiten
 
 DIM = 128
-"""Components kept of a text vector, of an embedding, of the matrix of links."""
+"""Components kept of a text vector or an embedding where such are compared."""
+LINK_DIM = 256
+"""Singular vectors kept of the matrix of links."""
+TEXT_WEIGHT = 2.0
+"""Of a text vector beside the links in what content foretells; chosen on the validation part of unseen items."""
 CHAINED = 50
 """Neighbours of an item in :attr:`ItemContent.alike`."""
 
@@ -81,7 +85,7 @@ class ItemContent:
 
     @cached_property
     def link_axes(self) -> NDArray[np.float32] | None:
-        """Leading right singular vectors of :attr:`link_rows`: float32 ``[links, up to 128]``; None where the matrix is
+        """Leading right singular vectors of :attr:`link_rows`: float32 ``[links, up to 256]``; None where the matrix is
         too small to have any."""
         # takes a tenth of a second to import, which serving would pay for nothing
         from scipy.sparse.linalg import svds
@@ -90,7 +94,7 @@ class ItemContent:
             return None
         used = np.flatnonzero(np.bincount(self.link_rows.indices, minlength=self.link_rows.shape[1]))
         rows = self.link_rows[:, used].astype(np.float64)
-        k = min(DIM, min(rows.shape) - 1)
+        k = min(LINK_DIM, min(rows.shape) - 1)
         if k <= 0:
             return None
         _, size, axes = svds(rows, k=k, v0=np.ones(min(rows.shape)))
@@ -100,13 +104,13 @@ class ItemContent:
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
-        """Whitened text beside the leading singular vectors of the links: float32 ``[items, up to 256]``; zero rows
-        for items of which nothing is known."""
-        return self.stacked(self.white_text, self.link_rows)
+        """Text vectors, not whitened, beside the leading singular vectors of the links: float32 ``[items, d]``; zero
+        rows for items of which nothing is known."""
+        return self.stacked(self.text, self.link_rows)
 
-    def stacked(self, white_text: NDArray[np.float32] | None, link_rows: sp.csr_array | None) -> NDArray[np.float32]:
-        """Text and links of n items, weighted as here, in the space of :attr:`vectors`: float32 ``[n, up to 256]``."""
-        parts = [] if white_text is None else [white_text]
+    def stacked(self, text: NDArray[np.float32] | None, link_rows: sp.csr_array | None) -> NDArray[np.float32]:
+        """Text and links of n items, weighted as here, in the space of :attr:`vectors`: float32 ``[n, d]``."""
+        parts = [] if text is None else [text * np.float32(TEXT_WEIGHT)]
         if link_rows is not None and self.link_axes is not None:
             parts.append(np.asarray(link_rows @ self.link_axes, dtype=np.float32))
         items = self._items if link_rows is None else link_rows.shape[0]

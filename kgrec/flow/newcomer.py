@@ -69,8 +69,12 @@ class NewItems:
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
-        """As :attr:`ItemContent.vectors`: float32 ``[n, up to 256]``."""
-        return self.content.stacked(self.white_text, self.link_rows)
+        """As :attr:`ItemContent.vectors`: float32 ``[n, d]``."""
+        known = self.content.text
+        text = self.text
+        if text is None and known is not None:
+            text = np.zeros((self.count, known.shape[1]), dtype=np.float32)
+        return self.content.stacked(text, self.link_rows)
 
     @cached_property
     def by_links(self) -> NDArray[np.float32] | None:

@@ -14,12 +14,16 @@ from kgrec.flow.channels.low import latent
 from kgrec.flow.hops import Hop
 from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
-from kgrec.flow.regression import regress
+from kgrec.flow.regression import foretell, regress
+
+POPULARITY = 0.5
+"""Power of the popularity that content foretells; chosen on the validation part of unseen items."""
 
 
 class Content(Builder):
-    """``W_ji = s_j · f(content_i)`` for items i that nobody holds yet, ``f`` a ridge regression of the items' low-rank
-    target vectors on their content: whitened text and the leading singular vectors of their links.
+    """``W_ji = d(content_i)^½ · s_j · f(content_i)`` for items i that nobody holds yet, ``f`` and ``log d`` ridge
+    regressions of the items' low-rank target vectors and of their popularity on their content: text and the leading
+    singular vectors of their links.
     """
 
     name: ClassVar[str] = "content"
@@ -55,8 +59,8 @@ class Content(Builder):
     @staticmethod
     def _place(low: Channel, part: Part, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Target vectors that content foretells: float32 ``[n, dim]``."""
-        weights = part.item_degree[part.seen]
-        return regress(part.content.vectors, part.seen, np.asarray(low.factors[-1]).T, weights, vectors)
+        placed = regress(part.content.vectors, part.seen, np.asarray(low.factors[-1]).T, vectors)
+        return placed * np.exp(POPULARITY * foretell(part, vectors))[:, None].astype(np.float32)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         return latent(channel, part, source, target)
