@@ -11,7 +11,8 @@ class FlowConfig(BaseModel):
     Attributes:
         channels: builders by name; empty: all that the snapshot has something for.
         without: builders or channels that are left out.
-        folds: inner folds on which the gates are fitted; each holds out ``held_out`` of every user's training items.
+        folds: inner folds on which gates are fitted; each holds out ``held_out`` of every user's training items.  The
+            validation part is one more; where there is none, there is one more inner fold.
         held_out: share of a user's training items in a fold.
         dim: of low-rank channels.
         learned_seeds: runs of the learned low-rank channel whose mean is taken in the last build (folds make one).
@@ -28,7 +29,7 @@ class FlowConfig(BaseModel):
 
     channels: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
-    folds: int = Field(default=2, ge=1, le=8)
+    folds: int = Field(default=1, ge=1, le=8)
     held_out: float = Field(default=0.15, gt=0, lt=0.5)
     dim: int = Field(default=64, ge=1)
     learned_seeds: int = Field(default=3, ge=1)

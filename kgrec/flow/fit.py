@@ -43,8 +43,9 @@ def fit_flow(
 ) -> Flow:
     """Fits the model.
 
-    Gates are fitted on inner folds of the training part and on the validation part, channels never see either; then
-    the channels are built once more on the whole training part.
+    Gates are fitted on what channels have not seen: on an inner fold of the training part, with the channels built on
+    the rest of it; then the channels are built on the whole training part, and fitted to the validation part.  The sum
+    of both scores is the model's.  Without a validation part there is one more inner fold.
 
     Args:
         snapshot: nodes, edges, interactions.
@@ -68,7 +69,7 @@ def fit_flow(
     choices: dict[str, Any] = {}
     valid = snapshot.matrix("valid")
     kind = kind_of(part, valid, _times_of(snapshot) if part.times is not None else None)
-    folds = make_folds(part, kind, config.folds, config.held_out, seed)
+    folds = make_folds(part, kind, config.folds + (not valid.nnz), config.held_out, seed)
     gates = []
     with progress.task("fitting the gates", len(folds), "folds") as task:
         for number, fold in enumerate(folds):
@@ -78,10 +79,12 @@ def fit_flow(
                 _refuse_unknown(config.without, context.built, channels, progress)
             gates.append(_fit_gates(fold, channels, valid, config, seed + number, kind == "last"))
             task.advance()
+    channels = build(part, builders, Context(config, seed, device, None, choices))
+    if valid.nnz:
+        nothing = sp.csr_array(valid.shape, dtype=np.float32)
+        gates.append(_fit_gates(Fold(part, valid), channels, nothing, config, seed + len(folds), kind == "last"))
     if not gates:
         progress.say("no user has three items: channels are summed as they are")
-    channels = build(part, builders, Context(config, seed, device, None, choices))
-    if not gates:
         gates = [_plain(channels)]
     items = catalogue(part)
     dial = fit_dial(channels, gates, items, part, valid, seed) if config.dial else None
@@ -169,15 +172,14 @@ def _fit_gates(
 ) -> Gates:
     rest, items = fold.rest, catalogue(fold.rest)
     names = tuple(one.name for one in channels)
-    histories = _histories(rest, fold.held_out, config, seed)
-    first = draw(histories, channels, items, None, {}, seed)
-    gates = fit_softmax(first, names, items, histories.log_size, seed)
-    # the ascent may look at the validation part too: its items are as unseen by these channels as the fold's
+    # the validation part's items are as unseen by these channels as the fold's
     both = sp.csr_array(fold.held_out + valid)
     both = sp.csr_array(both - both.multiply(rest.train))
     both.eliminate_zeros()
     both.data[:] = 1.0
     histories = _histories(rest, both, config, seed)
+    first = draw(histories, channels, items, None, {}, seed)
+    gates = fit_softmax(first, names, items, histories.log_size, seed)
     for _ in range(2):
         recency = {name: gate.recency for name, gate in gates.by_channel.items()}
         near = draw(histories, channels, items, gates, recency, seed + 1)
