@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.flow.builder import Context
+from kgrec.flow.channels import transition
 from kgrec.flow.channels.ease import ITEM_POWER, L2, USER_POWER
 from kgrec.flow.channels.rp3 import POWER
-from kgrec.flow.channels import transition
 from kgrec.flow.channels.sequence import Sequence
 from kgrec.flow.channels.transition import Transition
 from kgrec.flow.part import Part
