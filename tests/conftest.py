@@ -136,7 +136,8 @@ class LiveNeo4j:
 
     def empty(self) -> None:
         """Removes every node, constraint and index."""
-        self.driver.session().run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
+        with self.driver.session() as session:
+            session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
         for (name,) in self.rows("SHOW CONSTRAINTS YIELD name RETURN name"):
             self.rows(f"DROP CONSTRAINT `{name}`")
         for (name,) in self.rows("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name"):

@@ -9,7 +9,7 @@ import pytest
 from pyoxigraph import Literal, NamedNode, Quad
 
 from kgrec.errors import DataError, StaleError, StorageError
-from kgrec.store import SparqlStore, canonical, export_quads
+from kgrec.store import GraphStore, canonical, export_quads
 
 from .conftest import BASE, Open
 
@@ -32,7 +32,7 @@ def typed(value: str, datatype: str) -> Literal:
     return canonical(Literal(value, datatype=NamedNode(XSD + datatype)))
 
 
-def statements(store: SparqlStore) -> set[Quad]:
+def statements(store: GraphStore) -> set[Quad]:
     found = list(store.quads())
     assert len(found) == len(set(found))
     return set(found)
@@ -66,37 +66,36 @@ LITERALS = [
 
 
 @pytest.mark.parametrize("literal", LITERALS, ids=str)
-def test_a_literal_comes_back_as_it_went_in(store: SparqlStore, literal: Literal) -> None:
+def test_a_literal_comes_back_as_it_went_in(store: GraphStore, literal: Literal) -> None:
     store.load([quad("s", "p", literal)])
     assert list(store.quads()) == [quad("s", "p", literal)]
-    assert store.query("SELECT ?o { ?s ?p ?o }").rows == ((literal,),)
 
 
-def test_a_literal_of_a_megabyte(store: SparqlStore) -> None:
+def test_a_literal_of_a_megabyte(store: GraphStore) -> None:
     literal = Literal("ab é" * 250_000)
     store.load([quad("s", "p", literal)])
     assert [q.object for q in store.quads()] == [literal]
 
 
-def test_iris_are_kept_to_the_letter(store: SparqlStore) -> None:
+def test_iris_are_kept_to_the_letter(store: GraphStore) -> None:
     names = ["a%20b", "A%20b", "a?q=1#f", "Beyonc\u00e9", "Beyonce\u0301", "\u6f22\u5b57", "x/../y"]
     store.load(quad(name, "p", name) for name in names)
     assert {q.subject.value for q in store.quads()} == {node(name).value for name in names}
 
 
-def test_statements_are_a_set_within_a_source_and_parallel_across_sources(store: SparqlStore) -> None:
+def test_statements_are_a_set_within_a_source_and_parallel_across_sources(store: GraphStore) -> None:
     one, two, other = quad("a", "p", "b"), quad("a", "p", "b", "two"), quad("a", "q", "b")
     store.load([one, one, two, other, one])
     assert statements(store) == {one, two, other}
     assert len(store) == 3
 
 
-def test_self_loops(store: SparqlStore) -> None:
+def test_self_loops(store: GraphStore) -> None:
     store.load([quad("a", "p", "a")])
     assert statements(store) == {quad("a", "p", "a")}
 
 
-def test_loading_again_changes_nothing(store: SparqlStore) -> None:
+def test_loading_again_changes_nothing(store: GraphStore) -> None:
     quads = [quad(f"s{i}", "p", f"o{i % 3}", "one" if i % 2 else "two") for i in range(50)]
     store.load(quads)
     first = list(store.quads())
@@ -119,7 +118,7 @@ def test_the_order_of_loading_does_not_show(open_store: Open, tmp_path) -> None:
     assert files[0] == files[1]
 
 
-def test_a_failing_source_leaves_the_store_as_it_was(store: SparqlStore) -> None:
+def test_a_failing_source_leaves_the_store_as_it_was(store: GraphStore) -> None:
     store.load([quad("a", "p", "b")])
 
     def broken() -> Iterator[Quad]:
@@ -139,7 +138,7 @@ def test_what_was_loaded_is_there_after_reopening(open_store: Open) -> None:
         assert statements(store) == {quad("a", "p", "b")}
 
 
-def test_selection_and_counts(store: SparqlStore) -> None:
+def test_selection_and_counts(store: GraphStore) -> None:
     store.load([quad("a", "p", "b"), quad("a", "q", "b"), quad("a", "p", "b", "two"), quad("c", "p", "b", "two")])
     one, two = graph("one").value, graph("two").value
     p, q = node("p").value, node("q").value
@@ -151,12 +150,11 @@ def test_selection_and_counts(store: SparqlStore) -> None:
     assert list(store.counts().items()) == [((one, p), 1), ((one, q), 1), ((two, p), 2)]
 
 
-def test_an_empty_store(store: SparqlStore) -> None:
+def test_an_empty_store(store: GraphStore) -> None:
     assert (list(store.quads()), store.sources(), store.counts(), len(store)) == ([], [], {}, 0)
-    assert store.query("ASK { ?s ?p ?o }").boolean is False
 
 
-def test_published_graphs_are_invisible(store: SparqlStore, tmp_path) -> None:
+def test_published_graphs_are_invisible(store: GraphStore, tmp_path) -> None:
     published = Quad(node("a"), node("because"), node("b"), NamedNode(BASE + "explanation/1"))
     store.load([quad("a", "p", "b"), published])
     assert statements(store) == {quad("a", "p", "b")}
@@ -164,40 +162,7 @@ def test_published_graphs_are_invisible(store: SparqlStore, tmp_path) -> None:
     assert list(store.quads(source=published.graph_name.value)) == []
     assert store.sources() == [graph("one").value]
     assert len(store) == sum(store.counts().values()) == 1
-    assert len(store.query("SELECT * { ?s ?p ?o }").rows) == 1
-    assert len(store.query("SELECT * { GRAPH ?g { ?s ?p ?o } }").rows) == 1
     assert export_quads(store.quads(), tmp_path / "out.nt", "nt") == 1
-    assert len(list(store.as_rdflib().quads())) == 1
-    asked = store.query(f"SELECT ?s ?p ?o FROM <{published.graph_name.value}> {{ ?s ?p ?o }}")
-    assert asked.rows == ((published.subject, published.predicate, published.object),)
-
-
-def test_the_union_has_a_statement_of_two_sources_once(store: SparqlStore) -> None:
-    store.load([quad("a", "p", "b", source) for source in ("one", "two", "three")])
-    store.load([quad("a", "p", "c", "two"), quad("a", "p", "d", "three"), quad("a", "p", "d", "two")])
-    (row,) = store.query("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }").rows
-    assert row == (typed("3", "integer"),)
-    assert len(store.query("SELECT * { GRAPH ?g { ?s ?p ?o } }").rows) == len(store) == 6
-    sources = store.query(f"SELECT ?g {{ GRAPH ?g {{ ?s ?p <{node('d').value}> }} }} ORDER BY ?g")
-    assert sources.rows == ((graph("three"),), (graph("two"),))
-    assert sorted(store.sources()) == sorted({q.graph_name.value for q in store.quads()})
-
-
-def test_query_forms(store: SparqlStore) -> None:
-    store.load([quad("a", "p", Literal("x", language="de"))])
-    select = store.query("SELECT ?s ?o ?none { ?s ?p ?o }")
-    assert select.variables == ("s", "o", "none")
-    assert select.rows == ((node("a"), Literal("x", language="de"), None),)
-    assert select.document()["results"]["bindings"] == [
-        {
-            "s": {"type": "uri", "value": node("a").value},
-            "o": {"type": "literal", "value": "x", "xml:lang": "de"},
-        }
-    ]
-    assert store.query("ASK { ?s ?p ?o }").document() == {"head": {}, "boolean": True}
-    construct = store.query("CONSTRUCT { ?o2 ?p ?s } WHERE { ?s ?p ?o BIND (?s AS ?o2) }")
-    assert [(t.subject, t.object) for t in construct.triples] == [(node("a"), node("a"))]
-    assert construct.document()["triples"][0]["subject"] == {"type": "uri", "value": node("a").value}
 
 
 def test_read_only_refuses_to_load(open_store: Open) -> None:
@@ -209,32 +174,7 @@ def test_read_only_refuses_to_load(open_store: Open) -> None:
         assert statements(store) == {quad("a", "p", "b")}
 
 
-def test_a_closed_store_says_so(store: SparqlStore) -> None:
+def test_a_closed_store_says_so(store: GraphStore) -> None:
     store.close()
     with pytest.raises(StaleError, match="closed"):
         store.sources()
-
-
-def test_rdflib_sees_the_union_and_the_sources(store: SparqlStore) -> None:
-    import rdflib
-
-    store.load(
-        [quad("a", "p", "b", "one"), quad("a", "p", "b", "two"), quad("a", "p", Literal("x", language="en"), "two")]
-    )
-    dataset = store.as_rdflib()
-    a, p, b = (rdflib.URIRef(node(name).value) for name in "apb")
-    assert len(dataset) == 2
-    assert sorted(dataset.triples((a, None, None))) == sorted([(a, p, b), (a, p, rdflib.Literal("x", lang="en"))])
-    assert {str(context) for *_, context in dataset.quads((a, p, b, None))} == {graph("one").value, graph("two").value}
-    assert set(dataset.graph(rdflib.URIRef(graph("one").value))) == {(a, p, b)}
-    (row,) = dataset.query("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }")
-    assert row.n.toPython() == 2
-    assert bool(dataset.query("ASK { ?s ?p ?x }", initBindings={"x": b}))
-    assert len(dataset.query("CONSTRUCT WHERE { ?s ?p ?o }").graph) == 2
-    with pytest.raises(StorageError, match="read-only"):
-        dataset.add((b, p, a))
-    with pytest.raises(StorageError, match="read-only"):
-        dataset.remove((a, None, None))
-    with pytest.raises(StorageError, match="read-only"):
-        dataset.update(f"DELETE WHERE {{ <{a}> ?p ?o }}")
-    assert len(store) == 3

@@ -1,0 +1,333 @@
+"""The store on a Neo4j server.
+
+Entities are ``(:Entity {id, name, …})`` with their types as labels and readable copies of their literals as
+properties; ``id`` is the IRI.  A statement between two nodes is a relationship of the predicate's short name with its
+``source``; every other statement stands in the subject's list ``statements`` (:mod:`kgrec.store.neo4j.terms`).
+``(:KgrecRelation {type, predicate})`` says which predicate a relationship type is, and ``(:KgrecGraph)`` whose graph
+this is and whether it is whole.  What others write, and what is published, is neither read nor touched.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import neo4j
+from pyoxigraph import NamedNode, Quad
+
+from kgrec.config.iris import RDFS_LABEL, local_name
+from kgrec.errors import StaleError, StorageError
+from kgrec.progress import SILENT, Progress
+from kgrec.store.neo4j import names
+from kgrec.store.neo4j.connection import Connection, open_driver
+from kgrec.store.neo4j.faults import neo4j_faults
+from kgrec.store.neo4j.marker import (
+    Marker,
+    check_clashes,
+    check_owner,
+    check_whole,
+    prepare,
+    read_marker,
+    relation_types,
+)
+from kgrec.store.neo4j.spool import Node, Spool
+from kgrec.store.neo4j.terms import decode, readable, types
+from kgrec.store.neo4j.writer import Writer
+
+PAGE = 2_000
+"""Subjects of one read."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How people are to read the graph.
+
+    Attributes:
+        entities: id, labels, caption (None: the local name) of entities, each once; they become nodes even without a
+            statement.
+        relations: predicate → relationship type.
+        interactions: user's id, item's id, value, time (seconds since 1970 or None), sorted by user; a call gives
+            them anew.
+        interactions_digest: a hash of them.
+    """
+
+    entities: Iterable[tuple[str, tuple[str, ...], str | None]] = ()
+    relations: Mapping[str, str] = field(default_factory=dict)
+    interactions: Callable[[], Iterable[tuple[str, str, float, float | None]]] = tuple
+    interactions_digest: str | None = None
+
+
+class Neo4jStore:
+    """A :class:`kgrec.store.GraphStore` in a Neo4j database, which holds one graph.
+
+    Args:
+        to: the server.
+        owner: name of the recipe; another one's graph is refused.
+        base: the recipe's base IRI; source graphs are those below ``<base>source/``.
+        read_only: refuses to load.
+
+    Raises:
+        UserError: no server, wrong login, version or database, or the database holds another recipe's graph.
+        StaleError: read-only, and there is no whole graph.
+    """
+
+    def __init__(
+        self, to: Connection, *, owner: str = "graph", base: str = "urn:kgrec:", read_only: bool = False
+    ) -> None:
+        self.to, self.owner, self.base, self.read_only = to, owner, base, read_only
+        self._stack = ExitStack()
+        self._driver: neo4j.Driver | None = self._stack.enter_context(open_driver(to))
+        try:
+            marker = self._marker()
+            if marker is not None:
+                check_owner(marker, owner, base)
+            if read_only:
+                check_whole(marker, owner, base)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Gives the connection free."""
+        self._driver = None
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _session(self, access: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
+        if self._driver is None:
+            raise StaleError("the store is closed", file=self.to.uri, remedy="open it again")
+        return self._driver.session(database=self.to.database, default_access_mode=access, fetch_size=500)
+
+    def _faults(self) -> Any:
+        return neo4j_faults(self.to.uri, self.to.database, self.to.password)
+
+    def _marker(self) -> Marker | None:
+        with self._faults(), self._session() as session:
+            return read_marker(session)
+
+    def digest(self) -> str | None:
+        """Digest of the graph that is there; None where it is not whole."""
+        marker = self._marker()
+        return None if marker is None else marker.digest
+
+    # --- writing
+
+    def load(self, quads: Iterable[Quad]) -> None:
+        """See :meth:`kgrec.store.GraphStore.load`.
+
+        Everything is read before anything is written.  Where the server goes away in between, nothing is read from the
+        graph until the same call has been made again and gone through.
+        """
+        with Spool(self.base) as spool:
+            self._refuse_read_only()
+            spool.add(quads)
+            self._apply(spool, Reading(), keep=True, progress=SILENT)
+
+    def replace(self, quads: Iterable[Quad], reading: Reading, progress: Progress = SILENT) -> str:
+        """Makes the graph exactly these statements and interactions, by what differs from what is there.
+
+        Returns:
+            The graph's digest.
+
+        Raises:
+            UserError: data or constraints of others are in the way; nothing was written then.
+            StorageError: the server cannot write, or went away; the same call goes on where it was.
+        """
+        with Spool(self.base) as spool:
+            self._refuse_read_only()
+            spool.add(quads)
+            spool.add_names((id, "\n".join(labels), name) for id, labels, name in reading.entities)
+            return self._apply(spool, reading, keep=False, progress=progress)
+
+    def _refuse_read_only(self) -> None:
+        if self.read_only:
+            raise StorageError(f"the store at {self.to.uri} is open read-only")
+
+    def _apply(self, spool: Spool, reading: Reading, keep: bool, progress: Progress) -> str:
+        with self._faults(), self._session() as session:
+            marker = read_marker(session)
+            if marker is not None:
+                check_owner(marker, self.owner, self.base)
+                if not keep:
+                    digest = spool.digest()
+                    if digest == marker.digest and reading.interactions_digest == marker.interactions:
+                        return digest
+                for page in self._pages():
+                    spool.add_old(*page)
+            spool.settle(keep)
+            known = relation_types(session)
+            chosen = names.relationship_types(spool.predicates(), known, reading.relations)
+            labels = {label for node in spool.nodes() for label in _labels(node)}
+            written = labels | (set() if marker is None else marker.labels)
+            check_clashes(session, marker is None, labels, chosen.values())
+            prepare(session, self.owner, self.base)
+            writer = Writer(session)
+            writer.rows(
+                f"UNWIND $rows AS row MERGE (r:{names.RELATION} {{predicate: row[0]}}) SET r.type = row[1]",
+                [list(pair) for pair in chosen.items()],
+            )
+            writer.rows(f"MATCH (g:{names.GRAPH} {{id: 'graph'}}) SET g.labels = $rows", sorted(written))
+            fresh_interactions = not keep and (
+                marker is None or marker.digest is None or marker.interactions != reading.interactions_digest
+            )
+            if fresh_interactions:
+                writer.remove_interactions()
+                writer.rows(f"MATCH (g:{names.GRAPH} {{id: 'graph'}}) SET g.interactions = null", [])
+            for predicate, source, pairs in spool.edges("removed"):
+                writer.remove_edges(chosen[predicate], source, pairs)
+            with progress.task("writing nodes", spool.num_nodes(), "nodes") as task:
+                writer.nodes(_node_rows(spool, written, marker is None), marker is None, task)
+            writer.remove_nodes(spool.gone(), sorted(written))
+            with progress.task("writing edges", unit="edges") as task:
+                for predicate, source, pairs in spool.edges("added"):
+                    writer.edges(chosen[predicate], source, pairs, task)
+            if fresh_interactions:
+                with progress.task("writing interactions", unit="interactions") as task:
+                    writer.interactions(reading.interactions(), task)
+            digest = spool.digest()
+            done = f"MATCH (g:{names.GRAPH} {{id: 'graph'}}) SET g.digest = $digest"
+            if not keep:
+                done += ", g.interactions = $interactions"
+            writer.rows(done, [], digest=digest, interactions=reading.interactions_digest)
+            return digest
+
+    # --- reading
+
+    def _pages(self, linked: bool = True) -> Iterator[tuple[str, list[str], list[str], list[tuple[str, str, str]]]]:
+        """Id, labels, statements and edges (predicate, source, object; none without ``linked``) of each entity, by id.
+
+        One transaction a page, tried again where the connection breaks: what was given out is not given twice.
+        """
+        with self._faults(), self._session(neo4j.READ_ACCESS) as session:
+            predicates = {name: predicate for predicate, name in relation_types(session).items()}
+            kinds = "|".join(names.quoted(name) for name in sorted(predicates))
+            edges = (
+                f"COLLECT {{ MATCH (n)-[r:{kinds}]->(o:{names.ENTITY}) WHERE r.source IS NOT NULL"
+                " RETURN [type(r), r.source, o.id] }"
+                if kinds and linked
+                else "[]"
+            )
+            cypher = (
+                f"MATCH (n:{names.ENTITY}) WHERE n.id > $after WITH n ORDER BY n.id LIMIT {PAGE}"
+                f" RETURN n.id, labels(n), n.statements, {edges}"
+            )
+            after = ""
+            while True:
+
+                def page(tx: neo4j.ManagedTransaction, after: str = after) -> list[tuple[Any, ...]]:
+                    return [tuple(record.values()) for record in tx.run(cypher, after=after)]
+
+                rows = session.execute_read(page)
+                for id, labels, values, triples in rows:
+                    found = [(predicates[name], source, target) for name, source, target in triples]
+                    yield id, labels, values or [], found
+                if len(rows) < PAGE:
+                    return
+                after = rows[-1][0]
+
+    def quads(self, *, predicate: str | None = None, source: str | None = None) -> Iterator[Quad]:
+        """See :meth:`kgrec.store.GraphStore.quads`; by subject."""
+        if self._is_empty():
+            return
+        nodes: dict[str, NamedNode] = {}
+        with Spool(self.base) as spool:
+            for id, _, values, edges in self._pages():
+                subject = NamedNode(id)
+                for relation, name, target in sorted(edges):
+                    if _wanted(relation, name, predicate, source, spool):
+                        yield Quad(subject, _node(relation, nodes), NamedNode(target), _node(spool.graph(name), nodes))
+                for text in sorted(values):
+                    name, relation, term = decode(text)
+                    if _wanted(relation, name, predicate, source, spool):
+                        yield Quad(subject, _node(relation, nodes), term, _node(spool.graph(name), nodes))
+
+    def _is_empty(self) -> bool:
+        """Whether there is no graph yet.
+
+        Raises:
+            StaleError: there is half of one.
+        """
+        marker = self._marker()
+        if marker is None:
+            return True
+        check_whole(marker, self.owner, self.base)
+        return False
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """See :meth:`kgrec.store.GraphStore.counts`."""
+        counted: Counter[tuple[str, str]] = Counter()
+        if self._is_empty():
+            return {}
+        with self._faults(), self._session(neo4j.READ_ACCESS) as session, Spool(self.base) as spool:
+            for predicate, name in relation_types(session).items():
+                cypher = (
+                    f"MATCH (:{names.ENTITY})-[r:{names.quoted(name)}]->(:{names.ENTITY}) WHERE r.source IS NOT NULL"
+                    " RETURN r.source, count(*)"
+                )
+                for source, number in session.execute_read(_all_rows, cypher):
+                    if not source.startswith("<"):
+                        counted[spool.graph(source), predicate] += number
+            for _, _, values, _ in self._pages(linked=False):
+                for source, predicate, _ in map(decode, values):
+                    if not source.startswith("<"):
+                        counted[spool.graph(source), predicate] += 1
+        return dict(sorted(counted.items()))
+
+    def sources(self) -> list[str]:
+        """See :meth:`kgrec.store.GraphStore.sources`."""
+        return sorted({source for source, _ in self.counts()})
+
+    def __len__(self) -> int:
+        return sum(self.counts().values())
+
+
+def _all_rows(tx: neo4j.ManagedTransaction, cypher: str) -> list[list[Any]]:
+    return [record.values() for record in tx.run(cypher)]
+
+
+def _node(iri: str, known: dict[str, NamedNode]) -> NamedNode:
+    node = known.get(iri)
+    if node is None:
+        node = known[iri] = NamedNode(iri)
+    return node
+
+
+def _wanted(relation: str, name: str, predicate: str | None, source: str | None, spool: Spool) -> bool:
+    """Whether a statement is of a source graph and of what was asked for."""
+    return (
+        not name.startswith("<")
+        and (predicate is None or relation == predicate)
+        and (source is None or spool.graph(name) == source)
+    )
+
+
+def _labels(node: Node) -> set[str]:
+    given = set(node.labels.split("\n")) if node.labels else set()
+    return {names.label(name) for name in given | types(node.values)} - {names.ENTITY}
+
+
+def _node_rows(
+    spool: Spool, written: set[str], fresh: bool
+) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], dict[str, Any]]]:
+    """What :meth:`Writer.nodes` takes, of every entity."""
+    for node in spool.nodes():
+        labels = _labels(node)
+        old_labels, old_values = (set[str](), set[str]()) if fresh else spool.old(node.id)
+        properties: dict[str, Any] = {names.key(name): None for name in readable(old_values)}
+        properties |= {names.key(name): value for name, value in readable(node.values).items()}
+        properties |= {"name": node.name or _caption(node), "statements": node.values or None}
+        yield node.id, tuple(sorted(labels)), tuple(sorted((old_labels & written) - labels)), properties
+
+
+def _caption(node: Node) -> str:
+    """The first ``rdfs:label``, else the IRI's local name."""
+    found = (term.value for _, predicate, term in map(decode, node.values) if predicate == RDFS_LABEL)
+    return min(found, default="") or local_name(node.id) or node.id

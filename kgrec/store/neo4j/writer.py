@@ -1,0 +1,157 @@
+"""Batches of writes, each in one managed transaction that is tried again and takes effect once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import neo4j
+from neo4j.exceptions import IncompleteCommit
+
+from kgrec.progress import Task
+from kgrec.store.neo4j.names import ENTITY, GRAPH, INTERACTED, ITEM, USER, quoted
+
+ROWS = 20_000
+"""Rows of a transaction."""
+CHARACTERS = 4_000_000
+"""Characters of a transaction's texts, so that long ones do not fill the server's memory."""
+AGAIN_SECONDS = 60.0
+
+Row = TypeVar("Row")
+
+
+class Writer:
+    """Writes to one database through one session.
+
+    A transaction whose commit was not confirmed may have happened: each one leaves a token on the graph's own node, by
+    which the next try knows.
+    """
+
+    def __init__(self, session: neo4j.Session) -> None:
+        self.session = session
+
+    def once(self, unit: Callable[[neo4j.ManagedTransaction], None]) -> None:
+        """Runs the unit in a transaction that happens exactly once."""
+        token = uuid4().hex
+
+        def attempt(tx: neo4j.ManagedTransaction) -> None:
+            (done,) = tx.run(f"MATCH (g:{GRAPH} {{id: 'graph'}}) RETURN g.token = $token", token=token).single(
+                strict=True
+            )
+            if not done:
+                unit(tx)
+                tx.run(f"MATCH (g:{GRAPH} {{id: 'graph'}}) SET g.token = $token", token=token).consume()
+
+        until = time.monotonic() + AGAIN_SECONDS
+        while True:
+            try:
+                return self.session.execute_write(attempt)
+            except IncompleteCommit:
+                if time.monotonic() > until:
+                    raise
+
+    def rows(self, cypher: str, rows: list[Any], **parameters: object) -> None:
+        """One statement over rows."""
+        self.once(lambda tx: tx.run(cypher, rows=rows, **parameters).consume() and None)  # type: ignore[arg-type]
+
+    def nodes(
+        self, nodes: Iterable[tuple[str, tuple[str, ...], tuple[str, ...], dict[str, Any]]], fresh: bool, task: Task
+    ) -> None:
+        """Entities.
+
+        Args:
+            nodes: id, labels to give, labels to take, properties (null takes one away).
+            fresh: none of them is there.
+        """
+        for batch in batches(nodes, lambda node: sum(map(_size, node[3].values()))):
+            groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[dict[str, Any]]] = {}
+            for id, give, take, properties in batch:
+                groups.setdefault((give, take), []).append({"id": id, "properties": properties})
+
+            def unit(tx: neo4j.ManagedTransaction, groups: Any = groups) -> None:
+                for (give, take), rows in groups.items():
+                    named = "".join(f":{quoted(name)}" for name in give)
+                    verb = (
+                        f"CREATE (n:{ENTITY}{named} {{id: row.id}})" if fresh else f"MERGE (n:{ENTITY} {{id: row.id}})"
+                    )
+                    cypher = f"UNWIND $rows AS row {verb} SET n += row.properties"
+                    if not fresh and give:
+                        cypher += f" SET n{named}"
+                    if take:
+                        cypher += " REMOVE n" + "".join(f":{quoted(name)}" for name in take)
+                    tx.run(cypher, rows=rows).consume()
+
+            self.once(unit)
+            task.advance(len(batch))
+
+    def edges(self, type_name: str, source: str, pairs: Iterable[tuple[str, str]], task: Task) -> None:
+        """Relationships of one type and source between entities that are there; pairs sorted by subject."""
+        cypher = (
+            f"UNWIND $rows AS row MATCH (s:{ENTITY} {{id: row[0]}}) UNWIND row[1] AS target"
+            f" MATCH (o:{ENTITY} {{id: target}}) CREATE (s)-[:{quoted(type_name)} {{source: $source}}]->(o)"
+        )
+        for batch in batches(pairs):
+            rows = [[subject, [pair[1] for pair in group]] for subject, group in groupby(batch, lambda pair: pair[0])]
+            self.rows(cypher, rows, source=source)
+            task.advance(len(batch))
+
+    def remove_edges(self, type_name: str, source: str, pairs: Iterable[tuple[str, str]]) -> None:
+        """Takes relationships of one type and source away."""
+        cypher = (
+            f"UNWIND $rows AS row MATCH (:{ENTITY} {{id: row[0]}})-[r:{quoted(type_name)} {{source: $source}}]->"
+            f"(:{ENTITY} {{id: row[1]}}) DELETE r"
+        )
+        for batch in batches(pairs):
+            self.rows(cypher, [list(pair) for pair in batch], source=source)
+
+    def remove_nodes(self, ids: Iterable[str], labels: Iterable[str]) -> None:
+        """Takes entities away; one that somebody else has linked stays, bare."""
+        bare = "".join(f":{quoted(name)}" for name in labels)
+        removed = f" REMOVE n{bare}" if bare else ""
+        for batch in batches(ids):
+            self.rows(f"UNWIND $rows AS row MATCH (n:{ENTITY} {{id: row}}) WHERE NOT (n)--() DELETE n", batch)
+            self.rows(f"UNWIND $rows AS row MATCH (n:{ENTITY} {{id: row}}) SET n.statements = null{removed}", batch)
+
+    def interactions(self, rows: Iterable[tuple[str, str, float, float | None]], task: Task) -> None:
+        """Users' interactions with items: user, item, value, time in seconds since 1970; sorted by user."""
+        cypher = (
+            f"UNWIND $rows AS row MATCH (u:{ENTITY} {{id: row[0]}}) UNWIND row[1] AS pair"
+            f" MATCH (i:{ENTITY} {{id: pair[0]}}) CREATE (u)-[r:{INTERACTED} {{value: pair[1]}}]->(i)"
+            " SET r.at = datetime({epochMillis: toInteger(round(pair[2] * 1000))})"
+        )
+        for batch in batches(rows):
+            grouped = [
+                [user, [list(row[1:]) for row in group]] for user, group in groupby(batch, key=lambda row: row[0])
+            ]
+            self.rows(cypher, grouped)
+            task.advance(len(batch))
+
+    def remove_interactions(self) -> None:
+        """Takes all interactions away."""
+        self.session.run(
+            f"MATCH (:{ENTITY}:{USER})-[r:{INTERACTED}]->(:{ENTITY}:{ITEM}) CALL (r) {{ DELETE r }}"
+            f" IN TRANSACTIONS OF {ROWS} ROWS"
+        ).consume()
+
+
+def batches(rows: Iterable[Row], size: Callable[[Row], int] = lambda row: 0) -> Iterator[list[Row]]:
+    """At most :data:`ROWS` rows and about :data:`CHARACTERS` characters at a time."""
+    batch: list[Row] = []
+    held = 0
+    for row in rows:
+        batch.append(row)
+        held += size(row)
+        if len(batch) >= ROWS or held >= CHARACTERS:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    return sum(map(_size, value)) if isinstance(value, list) else 8
