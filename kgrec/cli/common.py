@@ -27,15 +27,24 @@ Device = Annotated[
 Devices = Annotated[
     int | None, typer.Option("--devices", min=1, help="How many devices train together (DDP).", show_default=False)
 ]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="STORE", help="oxigraph, neo4j, or neo4j://host:port.", show_default=False),
+]
 
 
 def open_run(
-    recipe: Path, data: Path | None, run_dir: Path | None, device: str | None = None, devices: int | None = None
+    recipe: Path,
+    data: Path | None,
+    run_dir: Path | None,
+    device: str | None = None,
+    devices: int | None = None,
+    store: str | None = None,
 ) -> Run:
     """The run of a recipe; nothing is made yet."""
     from kgrec.pipeline.run import open_run
 
-    return open_run(recipe, data=data, run_dir=run_dir, device=device, devices=devices)
+    return open_run(recipe, data=data, run_dir=run_dir, device=device, devices=devices, store=store)
 
 
 def print_json(document: Any) -> None:

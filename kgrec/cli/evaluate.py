@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json, print_table, say
+from kgrec.cli.common import Data, Json, Recipe, RunDir, Store, open_run, print_json, print_table, say
 
 CELL = len("-.0123 [-.0123, -.0123]")
 """Columns of a terminal that a value with its interval takes, at most."""
@@ -25,13 +25,14 @@ def evaluate(
     recipe: Recipe,
     data: Data = None,
     run_dir: RunDir = None,
+    store: Store = None,
     split: Annotated[Part, typer.Option("--split", help="Choose on valid, report on test.")] = Part.test,
     json: Json = False,
 ) -> None:
     """One table: the model and the baselines, with 95 % bootstrap intervals over users."""
     from kgrec.progress import terminal_progress
 
-    result = open_run(recipe, data, run_dir).evaluate(split.value, terminal_progress())
+    result = open_run(recipe, data, run_dir, store=store).evaluate(split.value, terminal_progress())
     if json:
         print_json(result)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kgrec.cli.common import Data, Device, Devices, Recipe, RunDir, open_run, say
+from kgrec.cli.common import Data, Device, Devices, Recipe, RunDir, Store, open_run, say
 
 
 def run(
@@ -11,12 +11,13 @@ def run(
     run_dir: RunDir = None,
     device: Device = None,
     devices: Devices = None,
+    store: Store = None,
 ) -> None:
     """All stages in order; what did not change is skipped."""
     from kgrec.cli.evaluate import print_evaluation
     from kgrec.progress import terminal_progress
 
-    it = open_run(recipe, data, run_dir, device, devices)
+    it = open_run(recipe, data, run_dir, device, devices, store)
     it.all(terminal_progress())
     print_evaluation(it.evaluation())
     say(f"report: {it.report_path()}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kgrec.cli.common import Data, Device, Devices, Recipe, RunDir, open_run, print_table, say
+from kgrec.cli.common import Data, Device, Devices, Recipe, RunDir, Store, open_run, print_table, say
 
 
 def train(
@@ -13,11 +13,12 @@ def train(
     run_dir: RunDir = None,
     device: Device = None,
     devices: Devices = None,
+    store: Store = None,
 ) -> None:
     """Snapshot → text vectors → KG embedding → trained model; of a flow, what each channel adds."""
     from kgrec.progress import terminal_progress
 
-    run = open_run(recipe, data, run_dir, device, devices)
+    run = open_run(recipe, data, run_dir, device, devices, store)
     run.train(terminal_progress())
     channels = run.channels()
     if channels is not None:

@@ -44,6 +44,14 @@ class GraphConfig(Section):
 
 
 class StoreConfig(Section):
-    """Where the knowledge graph is kept."""
+    """Where the knowledge graph is kept.  No password stands here, and none of this is part of what a stage is.
 
-    kind: Literal["oxigraph"] = "oxigraph"
+    Attributes:
+        kind: ``oxigraph``: embedded, in the run directory.  ``neo4j``: on a server.
+        uri: Neo4j's address, such as ``neo4j://localhost:7687``; by default ``NEO4J_URI``, else the managed server's.
+        database: its name; by default ``NEO4J_DATABASE``, else the user's home database.
+    """
+
+    kind: Literal["oxigraph", "neo4j"] = "oxigraph"
+    uri: str | None = Field(default=None, exclude=True)
+    database: str | None = Field(default=None, exclude=True)

@@ -24,11 +24,9 @@ from kgrec.ingest.rdf import read_rdf
 from kgrec.ingest.recbole import read_recbole
 from kgrec.ingest.rejects import Rejects
 from kgrec.ingest.tables import read_table
+from kgrec.pipeline.graph import GRAPH, move_to_server, open_store
 from kgrec.progress import Progress
-from kgrec.store import OxigraphStore, SparqlStore
-
-GRAPH = "graph"
-"""Folder of the embedded store inside the store stage."""
+from kgrec.store import OxigraphStore
 
 
 def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> None:
@@ -109,11 +107,8 @@ def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> 
     keys.frame().write_parquet(folder / "keys.parquet")
     rejects.frame().write_parquet(folder / "rejects.parquet")
     (folder / "counts.json").write_text(json.dumps(counts, indent=1) + "\n")
-
-
-def open_store(recipe: Recipe, folder: Path) -> SparqlStore:
-    """The store of a store stage, read-only."""
-    return OxigraphStore(folder / GRAPH, base=recipe.base, read_only=True, prefixes=recipe.prefixes)
+    if recipe.store.kind == "neo4j":
+        move_to_server(recipe, folder, progress)
 
 
 def make_snapshot(recipe: Recipe, store_folder: Path, folder: Path, progress: Progress) -> None:

@@ -27,7 +27,7 @@ def export(
     if not out.resolve().parent.is_dir():
         raise UserError("the folder of the output file does not exist", file=out)
     if to == "nt" or to == "ttl":
-        from kgrec.pipeline.build import open_store
+        from kgrec.pipeline.graph import open_store
         from kgrec.store import export_quads
 
         with open_store(recipe, folders["store"]) as store:

@@ -15,7 +15,7 @@ from kgrec.pipeline.models import code_of, settings_of, vectors_of
 from kgrec.pipeline.stage import RunDirectory, Stage
 from kgrec.progress import Progress, TasksOnly
 
-SOURCES = ("base", "prefixes", "seed", "max_rejects", "interactions", "split", "table", "rdf", "recbole", "store")
+SOURCES = ("base", "prefixes", "seed", "max_rejects", "interactions", "split", "table", "rdf", "recbole")
 
 
 class Road:
@@ -46,9 +46,22 @@ class Road:
             make_store(self.recipe, self.paths.data, folder, progress)
 
         settings = {**self._settings(*SOURCES), "graph": {"literal_cap": self.recipe.graph.literal_cap}}
-        code = ("kgrec.config.iris", "kgrec.ingest", "kgrec.store", "kgrec.dataset", "kgrec.pipeline.build")
+        code = (
+            "kgrec.config.iris",
+            "kgrec.ingest",
+            "kgrec.store",
+            "kgrec.dataset",
+            "kgrec.pipeline.build",
+            "kgrec.pipeline.graph",
+        )
         files = input_files(self.recipe, self.paths.data)
-        return Stage("store", "build", settings, code, make, files)
+
+        def holds(folder: Path) -> bool:
+            from kgrec.pipeline.graph import holds
+
+            return holds(self.recipe, folder)
+
+        return Stage("store", "build", settings, code, make, files, holds=holds)
 
     @cached_property
     def snapshot(self) -> Stage:
@@ -60,7 +73,7 @@ class Road:
             make_snapshot(self.recipe, self.directory.folder(self.store), folder, progress)
 
         settings = self._settings("base", "prefixes", "interactions", "graph")
-        code = ("kgrec.config.iris", "kgrec.dataset", "kgrec.store", "kgrec.pipeline.build")
+        code = ("kgrec.config.iris", "kgrec.dataset", "kgrec.store", "kgrec.pipeline.build", "kgrec.pipeline.graph")
         return Stage("snapshot", "build", settings, code, make, upstream=(self.store,))
 
     @cached_property

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kgrec.config import Paths, Recipe, load_recipe
-from kgrec.errors import RecipeError, UserError
+from kgrec.config.graph import StoreConfig
+from kgrec.errors import QueryError, RecipeError, UserError
 from kgrec.pipeline.models import canonical
 from kgrec.pipeline.road import Road
 from kgrec.pipeline.stage import RunDirectory, Stage
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from kgrec.recommend import History, Scorer
     from kgrec.recommend.new_items import NewItem
     from kgrec.recommend.newcomers import Arrivals
-    from kgrec.store import QueryResult, SparqlStore
+    from kgrec.store import GraphStore, QueryResult
 
 
 def open_run(
@@ -40,6 +41,7 @@ def open_run(
     run_dir: str | Path | None = None,
     device: str | None = None,
     devices: int | None = None,
+    store: str | None = None,
 ) -> Run:
     """The run of a recipe as it stands; nothing is made.
 
@@ -48,14 +50,18 @@ def open_run(
         data: where the recipe's files are, instead of what it says.
         run_dir: where artefacts go, instead of what it says.
         device, devices: where to train, instead of what it says.
+        store: where the graph is kept, instead of what it says: ``oxigraph``, ``neo4j``, or a Neo4j server's address.
 
     Raises:
+        UserError: ``store`` is nothing of these.
         RecipeError: the recipe is at fault, or no model has the name that it gives.
     """
     content, paths = load_recipe(recipe, data, run_dir)
     where = {key: value for key, value in (("device", device), ("devices", devices)) if value is not None}
     if where:
         content = content.model_copy(update={"training": content.training.model_copy(update=where)})
+    if store is not None:
+        content = content.model_copy(update={"store": store_of(store)})
     try:
         canonical(content.model.name)
     except RecipeError as error:
@@ -71,15 +77,28 @@ def run(
     run_dir: str | Path | None = None,
     device: str | None = None,
     devices: int | None = None,
+    store: str | None = None,
     progress: Progress = SILENT,
 ) -> Run:
     """Makes every stage of a recipe that is not current, and returns the run.
 
     Arguments and errors are those of :func:`open_run`; what the data are at fault for raises DataError.
     """
-    it = open_run(recipe, data=data, run_dir=run_dir, device=device, devices=devices)
+    it = open_run(recipe, data=data, run_dir=run_dir, device=device, devices=devices, store=store)
     it.all(progress)
     return it
+
+
+def store_of(name: str) -> StoreConfig:
+    """``oxigraph``, ``neo4j`` or an address as the recipe's ``store`` table."""
+    if name == "oxigraph":
+        return StoreConfig()
+    if name == "neo4j":
+        return StoreConfig(kind="neo4j")
+    from kgrec.store.neo4j.connection import check_uri
+
+    check_uri(name)
+    return StoreConfig(kind="neo4j", uri=name)
 
 
 class Run:
@@ -220,9 +239,12 @@ class Run:
         """The report as it was made."""
         return self._directory.folder(self._road.report) / "report.html"
 
-    def store(self) -> SparqlStore:
-        """The knowledge-graph store, read-only; ``with run.store() as store: …``."""
-        from kgrec.pipeline.build import open_store
+    def store(self) -> GraphStore:
+        """The knowledge-graph store, read-only; ``with run.store() as store: …``.
+
+        The embedded one is a :class:`kgrec.store.SparqlStore`.
+        """
+        from kgrec.pipeline.graph import open_store
 
         return open_store(self.recipe, self._directory.folder(self._road.store))
 
@@ -230,9 +252,16 @@ class Run:
         """SPARQL 1.1, read-only, over the union of the sources.
 
         Raises:
-            QueryError: malformed, or it asks for what is refused (SERVICE, updates).
+            QueryError: malformed, or it asks for what is refused (SERVICE, updates), or the graph is in Neo4j.
         """
+        from kgrec.store import OxigraphStore
+
         with self.store() as store:
+            if not isinstance(store, OxigraphStore):
+                raise QueryError(
+                    "this run's graph is in Neo4j, which does not speak SPARQL",
+                    remedy="ask in Cypher, in Neo4j Browser, or run `kgrec build RECIPE --store oxigraph`",
+                )
             return store.query(sparql)
 
     def export(self, to: Literal["nt", "ttl", "parquet", "hetero", "triples"], out: str | Path) -> None:

@@ -44,6 +44,7 @@ class Stage:
         code: modules whose source is part of what it is.
         make: ``make(folder, work, progress)`` writes the result into the empty ``folder``; ``work`` survives a kill,
             so that a long stage can go on where it was.
+        holds: asked of the folder of a current stage before it is skipped, whether what it keeps elsewhere is there.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Stage:
     make: Callable[[Path, Path, Progress], None] = field(repr=False, compare=False)
     files: Mapping[str, Path] = field(default_factory=dict)
     upstream: tuple[Stage, ...] = ()
+    holds: Callable[[Path], bool] = field(default=lambda folder: True, repr=False, compare=False)
 
 
 class RunDirectory:
@@ -141,7 +143,7 @@ class RunDirectory:
         """
         # Taken before anything is read: a file that is edited meanwhile must make the result stale, not current.
         key, files = self.key(stage), self._hashes.of(stage.files)
-        if (self.manifest(stage) or {}).get("key") == key:
+        if (self.manifest(stage) or {}).get("key") == key and stage.holds(self.path / stage.name):
             progress.say(f"{stage.name}: nothing changed, skipped")
             return False
         # No stage may be built on something that another process swapped in meanwhile.

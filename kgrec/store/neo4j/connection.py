@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 OLDEST = (5, 26)
+RETRY_SECONDS = 60.0
 UP = "start one with `kgrec neo4j up`, or set NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD"
 
 
@@ -123,10 +124,14 @@ def check_uri(uri: str) -> None:
 
 
 @contextmanager
-def open_driver(to: Connection) -> Iterator[neo4j.Driver]:
+def open_driver(to: Connection, retry_seconds: float = RETRY_SECONDS) -> Iterator[neo4j.Driver]:
     """A driver that has been seen to work: the server answers, lets the user in, is new enough, has the database.
 
     What the driver raises inside the block comes out as the error tree's.
+
+    Args:
+        to: the server.
+        retry_seconds: how long managed transactions are tried again.
 
     Raises:
         UserError: no server, wrong password, version or database; each says which and what to do.
@@ -147,6 +152,7 @@ def open_driver(to: Connection) -> Iterator[neo4j.Driver]:
             notifications_min_severity=NotificationMinimumSeverity.OFF,
             telemetry_disabled=True,
             connection_timeout=15,
+            max_transaction_retry_time=retry_seconds,
         ) as driver,
     ):
         try:

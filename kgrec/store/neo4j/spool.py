@@ -61,10 +61,6 @@ class Spool:
         self.db.close()
         self._folder.cleanup()
 
-    def graph(self, source: str) -> str:
-        """The IRI of a graph by its name here."""
-        return source[1:] if source.startswith("<") else self.prefix + source
-
     def add(self, quads: Iterable[Quad]) -> None:
         """Takes statements in.
 

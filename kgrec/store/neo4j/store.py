@@ -10,19 +10,18 @@ this is and whether it is whole.  What others write, and what is published, is n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 import neo4j
 from pyoxigraph import NamedNode, Quad
 
-from kgrec.config.iris import RDFS_LABEL, local_name
+from kgrec.config.iris import source_graph
 from kgrec.errors import StaleError, StorageError
 from kgrec.progress import SILENT, Progress
 from kgrec.store.neo4j import names
-from kgrec.store.neo4j.connection import Connection, open_driver
+from kgrec.store.neo4j.connection import RETRY_SECONDS, Connection, open_driver
 from kgrec.store.neo4j.faults import neo4j_faults
 from kgrec.store.neo4j.marker import (
     Marker,
@@ -33,31 +32,11 @@ from kgrec.store.neo4j.marker import (
     read_marker,
     relation_types,
 )
-from kgrec.store.neo4j.spool import Node, Spool
-from kgrec.store.neo4j.terms import decode, readable, types
+from kgrec.store.neo4j.reader import edge_counts, pages
+from kgrec.store.neo4j.reading import Reading, labels_of, node_rows
+from kgrec.store.neo4j.spool import Spool
+from kgrec.store.neo4j.terms import decode
 from kgrec.store.neo4j.writer import Writer
-
-PAGE = 2_000
-"""Subjects of one read."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How people are to read the graph.
-
-    Attributes:
-        entities: id, labels, caption (None: the local name) of entities, each once; they become nodes even without a
-            statement.
-        relations: predicate → relationship type.
-        interactions: user's id, item's id, value, time (seconds since 1970 or None), sorted by user; a call gives
-            them anew.
-        interactions_digest: a hash of them.
-    """
-
-    entities: Iterable[tuple[str, tuple[str, ...], str | None]] = ()
-    relations: Mapping[str, str] = field(default_factory=dict)
-    interactions: Callable[[], Iterable[tuple[str, str, float, float | None]]] = tuple
-    interactions_digest: str | None = None
 
 
 class Neo4jStore:
@@ -68,6 +47,7 @@ class Neo4jStore:
         owner: name of the recipe; another one's graph is refused.
         base: the recipe's base IRI; source graphs are those below ``<base>source/``.
         read_only: refuses to load.
+        retry_seconds: how long a server that went away, or that says to come again, is tried.
 
     Raises:
         UserError: no server, wrong login, version or database, or the database holds another recipe's graph.
@@ -75,11 +55,17 @@ class Neo4jStore:
     """
 
     def __init__(
-        self, to: Connection, *, owner: str = "graph", base: str = "urn:kgrec:", read_only: bool = False
+        self,
+        to: Connection,
+        *,
+        owner: str = "graph",
+        base: str = "urn:kgrec:",
+        read_only: bool = False,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self.to, self.owner, self.base, self.read_only = to, owner, base, read_only
         self._stack = ExitStack()
-        self._driver: neo4j.Driver | None = self._stack.enter_context(open_driver(to))
+        self._driver: neo4j.Driver | None = self._stack.enter_context(open_driver(to, retry_seconds))
         try:
             marker = self._marker()
             if marker is not None:
@@ -160,12 +146,12 @@ class Neo4jStore:
                     digest = spool.digest()
                     if digest == marker.digest and reading.interactions_digest == marker.interactions:
                         return digest
-                for page in self._pages():
+                for page in pages(session):
                     spool.add_old(*page)
             spool.settle(keep)
             known = relation_types(session)
             chosen = names.relationship_types(spool.predicates(), known, reading.relations)
-            labels = {label for node in spool.nodes() for label in _labels(node)}
+            labels = {label for node in spool.nodes() for label in labels_of(node)}
             written = labels | (set() if marker is None else marker.labels)
             check_clashes(session, marker is None, labels, chosen.values())
             prepare(session, self.owner, self.base)
@@ -184,7 +170,7 @@ class Neo4jStore:
             for predicate, source, pairs in spool.edges("removed"):
                 writer.remove_edges(chosen[predicate], source, pairs)
             with progress.task("writing nodes", spool.num_nodes(), "nodes") as task:
-                writer.nodes(_node_rows(spool, written, marker is None), marker is None, task)
+                writer.nodes(node_rows(spool, written, marker is None), marker is None, task)
             writer.remove_nodes(spool.gone(), sorted(written))
             with progress.task("writing edges", unit="edges") as task:
                 for predicate, source, pairs in spool.edges("added"):
@@ -201,53 +187,22 @@ class Neo4jStore:
 
     # --- reading
 
-    def _pages(self, linked: bool = True) -> Iterator[tuple[str, list[str], list[str], list[tuple[str, str, str]]]]:
-        """Id, labels, statements and edges (predicate, source, object; none without ``linked``) of each entity, by id.
-
-        One transaction a page, tried again where the connection breaks: what was given out is not given twice.
-        """
-        with self._faults(), self._session(neo4j.READ_ACCESS) as session:
-            predicates = {name: predicate for predicate, name in relation_types(session).items()}
-            kinds = "|".join(names.quoted(name) for name in sorted(predicates))
-            edges = (
-                f"COLLECT {{ MATCH (n)-[r:{kinds}]->(o:{names.ENTITY}) WHERE r.source IS NOT NULL"
-                " RETURN [type(r), r.source, o.id] }"
-                if kinds and linked
-                else "[]"
-            )
-            cypher = (
-                f"MATCH (n:{names.ENTITY}) WHERE n.id > $after WITH n ORDER BY n.id LIMIT {PAGE}"
-                f" RETURN n.id, labels(n), n.statements, {edges}"
-            )
-            after = ""
-            while True:
-
-                def page(tx: neo4j.ManagedTransaction, after: str = after) -> list[tuple[Any, ...]]:
-                    return [tuple(record.values()) for record in tx.run(cypher, after=after)]
-
-                rows = session.execute_read(page)
-                for id, labels, values, triples in rows:
-                    found = [(predicates[name], source, target) for name, source, target in triples]
-                    yield id, labels, values or [], found
-                if len(rows) < PAGE:
-                    return
-                after = rows[-1][0]
-
     def quads(self, *, predicate: str | None = None, source: str | None = None) -> Iterator[Quad]:
         """See :meth:`kgrec.store.GraphStore.quads`; by subject."""
         if self._is_empty():
             return
         nodes: dict[str, NamedNode] = {}
-        with Spool(self.base) as spool:
-            for id, _, values, edges in self._pages():
+        graphs = source_graph(self.base, "")
+        with self._faults(), self._session(neo4j.READ_ACCESS) as session:
+            for id, _, values, edges in pages(session):
                 subject = NamedNode(id)
                 for relation, name, target in sorted(edges):
-                    if _wanted(relation, name, predicate, source, spool):
-                        yield Quad(subject, _node(relation, nodes), NamedNode(target), _node(spool.graph(name), nodes))
+                    if _wanted(relation, name, predicate, source, graphs):
+                        yield Quad(subject, _node(relation, nodes), NamedNode(target), _node(graphs + name, nodes))
                 for text in sorted(values):
                     name, relation, term = decode(text)
-                    if _wanted(relation, name, predicate, source, spool):
-                        yield Quad(subject, _node(relation, nodes), term, _node(spool.graph(name), nodes))
+                    if _wanted(relation, name, predicate, source, graphs):
+                        yield Quad(subject, _node(relation, nodes), term, _node(graphs + name, nodes))
 
     def _is_empty(self) -> bool:
         """Whether there is no graph yet.
@@ -266,20 +221,14 @@ class Neo4jStore:
         counted: Counter[tuple[str, str]] = Counter()
         if self._is_empty():
             return {}
-        with self._faults(), self._session(neo4j.READ_ACCESS) as session, Spool(self.base) as spool:
-            for predicate, name in relation_types(session).items():
-                cypher = (
-                    f"MATCH (:{names.ENTITY})-[r:{names.quoted(name)}]->(:{names.ENTITY}) WHERE r.source IS NOT NULL"
-                    " RETURN r.source, count(*)"
-                )
-                for source, number in session.execute_read(_all_rows, cypher):
-                    if not source.startswith("<"):
-                        counted[spool.graph(source), predicate] += number
-            for _, _, values, _ in self._pages(linked=False):
-                for source, predicate, _ in map(decode, values):
-                    if not source.startswith("<"):
-                        counted[spool.graph(source), predicate] += 1
-        return dict(sorted(counted.items()))
+        graphs = source_graph(self.base, "")
+        with self._faults(), self._session(neo4j.READ_ACCESS) as session:
+            for predicate, source, number in edge_counts(session):
+                counted[source, predicate] += number
+            for _, _, values, _ in pages(session, linked=False):
+                counted.update((source, predicate) for source, predicate, _ in map(decode, values))
+        rows = ((graphs + source, predicate, n) for (source, predicate), n in counted.items() if source[0] != "<")
+        return {(graph, predicate): n for graph, predicate, n in sorted(rows)}
 
     def sources(self) -> list[str]:
         """See :meth:`kgrec.store.GraphStore.sources`."""
@@ -289,10 +238,6 @@ class Neo4jStore:
         return sum(self.counts().values())
 
 
-def _all_rows(tx: neo4j.ManagedTransaction, cypher: str) -> list[list[Any]]:
-    return [record.values() for record in tx.run(cypher)]
-
-
 def _node(iri: str, known: dict[str, NamedNode]) -> NamedNode:
     node = known.get(iri)
     if node is None:
@@ -300,34 +245,10 @@ def _node(iri: str, known: dict[str, NamedNode]) -> NamedNode:
     return node
 
 
-def _wanted(relation: str, name: str, predicate: str | None, source: str | None, spool: Spool) -> bool:
+def _wanted(relation: str, name: str, predicate: str | None, source: str | None, graphs: str) -> bool:
     """Whether a statement is of a source graph and of what was asked for."""
     return (
         not name.startswith("<")
         and (predicate is None or relation == predicate)
-        and (source is None or spool.graph(name) == source)
+        and (source is None or graphs + name == source)
     )
-
-
-def _labels(node: Node) -> set[str]:
-    given = set(node.labels.split("\n")) if node.labels else set()
-    return {names.label(name) for name in given | types(node.values)} - {names.ENTITY}
-
-
-def _node_rows(
-    spool: Spool, written: set[str], fresh: bool
-) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], dict[str, Any]]]:
-    """What :meth:`Writer.nodes` takes, of every entity."""
-    for node in spool.nodes():
-        labels = _labels(node)
-        old_labels, old_values = (set[str](), set[str]()) if fresh else spool.old(node.id)
-        properties: dict[str, Any] = {names.key(name): None for name in readable(old_values)}
-        properties |= {names.key(name): value for name, value in readable(node.values).items()}
-        properties |= {"name": node.name or _caption(node), "statements": node.values or None}
-        yield node.id, tuple(sorted(labels)), tuple(sorted((old_labels & written) - labels)), properties
-
-
-def _caption(node: Node) -> str:
-    """The first ``rdfs:label``, else the IRI's local name."""
-    found = (term.value for _, predicate, term in map(decode, node.values) if predicate == RDFS_LABEL)
-    return min(found, default="") or local_name(node.id) or node.id

@@ -115,12 +115,12 @@ class Writer:
             self.rows(f"UNWIND $rows AS row MATCH (n:{ENTITY} {{id: row}}) WHERE NOT (n)--() DELETE n", batch)
             self.rows(f"UNWIND $rows AS row MATCH (n:{ENTITY} {{id: row}}) SET n.statements = null{removed}", batch)
 
-    def interactions(self, rows: Iterable[tuple[str, str, float, float | None]], task: Task) -> None:
+    def interactions(self, rows: Iterable[tuple[str, str, float, int | None]], task: Task) -> None:
         """Users' interactions with items: user, item, value, time in seconds since 1970; sorted by user."""
         cypher = (
             f"UNWIND $rows AS row MATCH (u:{ENTITY} {{id: row[0]}}) UNWIND row[1] AS pair"
             f" MATCH (i:{ENTITY} {{id: pair[0]}}) CREATE (u)-[r:{INTERACTED} {{value: pair[1]}}]->(i)"
-            " SET r.at = datetime({epochMillis: toInteger(round(pair[2] * 1000))})"
+            " SET r.at = CASE WHEN pair[2] IS NOT NULL THEN datetime({epochSeconds: pair[2]}) END"
         )
         for batch in batches(rows):
             grouped = [
