@@ -132,7 +132,9 @@ class LiveNeo4j:
 
     def rows(self, cypher: str, **parameters: object) -> list[list[object]]:
         """The rows of a query."""
-        return [list(record.values()) for record in self.driver.execute_query(cypher, **parameters).records]
+        # no bookmarks: an import puts another database in the place of the one that they speak of
+        answer = self.driver.execute_query(cypher, parameters, bookmark_manager_=None)
+        return [list(record.values()) for record in answer.records]
 
     def empty(self) -> None:
         """Removes every node, constraint and index."""

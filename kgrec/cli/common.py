@@ -31,6 +31,7 @@ Store = Annotated[
     str | None,
     typer.Option("--store", metavar="STORE", help="oxigraph, neo4j, or neo4j://host:port.", show_default=False),
 ]
+Bulk = Annotated[bool, typer.Option("--bulk", help="Load an empty managed Neo4j server by its import tool.")]
 
 
 def open_run(
@@ -40,11 +41,12 @@ def open_run(
     device: str | None = None,
     devices: int | None = None,
     store: str | None = None,
+    bulk: bool = False,
 ) -> Run:
     """The run of a recipe; nothing is made yet."""
     from kgrec.pipeline.run import open_run
 
-    return open_run(recipe, data=data, run_dir=run_dir, device=device, devices=devices, store=store)
+    return open_run(recipe, data=data, run_dir=run_dir, device=device, devices=devices, store=store, bulk=bulk)
 
 
 def print_json(document: Any) -> None:

@@ -50,8 +50,10 @@ class StoreConfig(Section):
         kind: ``oxigraph``: embedded, in the run directory.  ``neo4j``: on a server.
         uri: Neo4j's address, such as ``neo4j://localhost:7687``; by default ``NEO4J_URI``, else the managed server's.
         database: its name; by default ``NEO4J_DATABASE``, else the user's home database.
+        bulk: loads an empty managed server by its import tool, as graphs of a million edges are anyway.
     """
 
     kind: Literal["oxigraph", "neo4j"] = "oxigraph"
     uri: str | None = Field(default=None, exclude=True)
     database: str | None = Field(default=None, exclude=True)
+    bulk: bool = False

@@ -76,6 +76,10 @@ def _templates(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     for key, template in (("user_iri", interactions.user_iri), ("item_iri", interactions.item_iri)):
         if template is not None:
             yield f"interactions.{key}", template, "id"
+    for place, source in enumerate(recipe.neo4j):
+        for number, nodes in enumerate(source.nodes):
+            if nodes.iri is not None:
+                yield f"neo4j.{place}.nodes.{number}.iri", nodes.iri, "id"
     for place, table in enumerate(recipe.table):
         if table.iri is not None:
             yield f"table.{place}.iri", table.iri, "id"
@@ -86,7 +90,7 @@ def _templates(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
 
 def _sources(recipe: Recipe) -> Iterator[_Problem]:
     """The sources that matches name."""
-    graphs = [source_name(source) for source in recipe.rdf]
+    graphs = [*map(source_name, recipe.rdf), *map(source_name, recipe.neo4j)]
     for place, table in enumerate(recipe.table):
         for number, attribute in enumerate(table.attributes):
             wanted = attribute.match.source if attribute.match is not None else None

@@ -19,6 +19,9 @@ from kgrec.config.sources import (
     Join,
     JsonList,
     LiteralMatch,
+    Neo4jNodes,
+    Neo4jRelationships,
+    Neo4jSource,
     RdfFormat,
     RdfSource,
     RecboleSource,
@@ -44,6 +47,9 @@ __all__ = [
     "LiteralMatch",
     "ModelConfig",
     "Name",
+    "Neo4jNodes",
+    "Neo4jRelationships",
+    "Neo4jSource",
     "RdfFormat",
     "RdfSource",
     "RecboleSource",
@@ -87,6 +93,7 @@ class Recipe(Section):
     table: tuple[TableSource, ...] = ()
     rdf: tuple[RdfSource, ...] = ()
     recbole: tuple[RecboleSource, ...] = ()
+    neo4j: tuple[Neo4jSource, ...] = ()
     graph: GraphConfig = GraphConfig()
     store: StoreConfig = StoreConfig()
 
@@ -101,9 +108,15 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> Recipe:
-        if not self.interactions.file and self.split.kind != "files":
+        given = sum(part.interactions for source in self.neo4j for part in source.relationships)
+        if given + bool(self.interactions.file) > 1:
+            raise ValueError("the interactions come from one place: interactions.file, or one kind of relationship")
+        if not self.interactions.file and not given and self.split.kind != "files":
             raise ValueError("interactions.file is missing (only split.kind = 'files' can do without it)")
-        sources: tuple[TableSource | RdfSource | RecboleSource, ...] = (*self.table, *self.rdf, *self.recbole)
+        if given and self.split.kind == "files":
+            raise ValueError("split.kind = 'files' and interactions out of Neo4j exclude each other")
+        sources: tuple[TableSource | RdfSource | RecboleSource | Neo4jSource, ...]
+        sources = (*self.table, *self.rdf, *self.recbole, *self.neo4j)
         names = [source_name(source) for source in sources]
         for name in names:
             if names.count(name) > 1:

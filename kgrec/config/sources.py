@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -171,8 +172,98 @@ class RecboleSource(Section):
     type: Name = "Entity"
 
 
-def source_name(source: TableSource | RdfSource | RecboleSource) -> str:
+ForeignName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\\]+$")]
+"""A label, relationship type or property key in somebody's Neo4j."""
+
+
+def _is_name(text: str) -> bool:
+    return re.match(r"^[A-Za-z_][A-Za-z0-9_.-]*$", text) is not None
+
+
+class Neo4jNodes(Section):
+    """Nodes of one label.
+
+    Attributes:
+        label: nodes with it are taken, whatever other labels they have.
+        key: property that identifies a node; any scalar.
+        type: node type; by default the label.
+        iri: IRI template with ``{id}``; by default the one of the interactions where the type is theirs, else
+            ``<base><type>/<key>``.
+        name: property with the node's label.
+        text: properties whose texts describe the node.
+    """
+
+    label: ForeignName
+    key: ForeignName
+    type: Name | None = None
+    iri: str | None = None
+    name: ForeignName | None = None
+    text: tuple[ForeignName, ...] = ()
+
+    @model_validator(mode="after")
+    def _named(self) -> Neo4jNodes:
+        if self.type is None and not _is_name(self.label):
+            raise ValueError(f"the label {self.label!r} cannot be a node type: give type a name of its own")
+        return self
+
+
+class Neo4jRelationships(Section):
+    """Relationships of one type between two of the labels.
+
+    Attributes:
+        type: relationship type.
+        source, target: labels of its ends, both listed under ``nodes``.
+        relation: relation name; by default the type.
+        interactions: these are the interactions: users at ``source``, items at ``target``.  ``interactions.value`` and
+            ``interactions.timestamp`` then name properties of the relationship; other properties are dropped and
+            counted, as are all properties of other relationships.
+    """
+
+    type: ForeignName
+    source: ForeignName
+    target: ForeignName
+    relation: Name | None = None
+    interactions: bool = False
+
+    @model_validator(mode="after")
+    def _named(self) -> Neo4jRelationships:
+        if self.relation is None and not self.interactions and not _is_name(self.type):
+            raise ValueError(f"the type {self.type!r} cannot be a relation: give relation a name of its own")
+        return self
+
+
+class Neo4jSource(Section):
+    """Somebody's graph on a Neo4j server; only ever read.
+
+    Attributes:
+        name: source name (provenance).
+        uri, database: the server, as in ``store``; no password stands here.
+        nodes, relationships: what is taken.
+    """
+
+    name: Name = "neo4j"
+    uri: str | None = Field(default=None, exclude=True)
+    database: str | None = Field(default=None, exclude=True)
+    nodes: tuple[Neo4jNodes, ...] = Field(min_length=1)
+    relationships: tuple[Neo4jRelationships, ...] = ()
+
+    @model_validator(mode="after")
+    def _ends(self) -> Neo4jSource:
+        labels = [nodes.label for nodes in self.nodes]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"the label {label!r} is listed twice under nodes")
+        for relationship in self.relationships:
+            for end in (relationship.source, relationship.target):
+                if end not in labels:
+                    raise ValueError(f"no nodes of the label {end!r} are listed ({', '.join(labels)})")
+        return self
+
+
+def source_name(source: TableSource | RdfSource | RecboleSource | Neo4jSource) -> str:
     """Name of a source: as given, else the stem of its file (``tags.csv.gz`` → ``tags``)."""
+    if isinstance(source, Neo4jSource):
+        return source.name
     if source.name:
         return source.name
     file = source.kg if isinstance(source, RecboleSource) else source.file

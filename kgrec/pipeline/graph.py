@@ -83,11 +83,18 @@ def move_to_server(recipe: Recipe, folder: Path, progress: Progress) -> None:
 
 
 def _server(recipe: Recipe, read_only: bool = False) -> Neo4jStore:
-    from kgrec.store.neo4j.connection import connection
+    from kgrec.store.neo4j.connection import connection, managed_home
     from kgrec.store.neo4j.store import Neo4jStore
 
     to = connection(recipe.store.uri, recipe.store.database)
-    return Neo4jStore(to, owner=recipe.name, base=recipe.base, read_only=read_only)
+    return Neo4jStore(
+        to,
+        owner=recipe.name,
+        base=recipe.base,
+        read_only=read_only,
+        home=managed_home(to),
+        bulk=recipe.store.bulk,
+    )
 
 
 def _mark(folder: Path) -> dict[str, str]:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from kgrec.config import Paths, Recipe
+from kgrec.pipeline.foreign import fetched_files, with_fetched
 from kgrec.pipeline.models import code_of, settings_of, vectors_of
 from kgrec.pipeline.stage import RunDirectory, Stage
 from kgrec.progress import Progress, TasksOnly
 
-SOURCES = ("base", "prefixes", "seed", "max_rejects", "interactions", "split", "table", "rdf", "recbole")
+SOURCES = ("base", "prefixes", "seed", "max_rejects", "interactions", "split", "table", "rdf", "recbole", "neo4j")
 
 
 class Road:
@@ -43,7 +44,7 @@ class Road:
         def make(folder: Path, work: Path, progress: Progress) -> None:
             from kgrec.pipeline.build import make_store
 
-            make_store(self.recipe, self.paths.data, folder, progress)
+            make_store(with_fetched(self.recipe, self.paths.run), self.paths.data, folder, progress)
 
         settings = {**self._settings(*SOURCES), "graph": {"literal_cap": self.recipe.graph.literal_cap}}
         code = (
@@ -54,7 +55,7 @@ class Road:
             "kgrec.pipeline.build",
             "kgrec.pipeline.graph",
         )
-        files = input_files(self.recipe, self.paths.data)
+        files = input_files(self.recipe, self.paths.data) | fetched_files(self.recipe, self.paths.run)
 
         def holds(folder: Path) -> bool:
             from kgrec.pipeline.graph import holds

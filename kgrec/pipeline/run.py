@@ -42,6 +42,7 @@ def open_run(
     device: str | None = None,
     devices: int | None = None,
     store: str | None = None,
+    bulk: bool = False,
 ) -> Run:
     """The run of a recipe as it stands; nothing is made.
 
@@ -51,6 +52,7 @@ def open_run(
         run_dir: where artefacts go, instead of what it says.
         device, devices: where to train, instead of what it says.
         store: where the graph is kept, instead of what it says: ``oxigraph``, ``neo4j``, or a Neo4j server's address.
+        bulk: loads an empty managed Neo4j server by its import tool.
 
     Raises:
         UserError: ``store`` is nothing of these.
@@ -62,6 +64,8 @@ def open_run(
         content = content.model_copy(update={"training": content.training.model_copy(update=where)})
     if store is not None:
         content = content.model_copy(update={"store": store_of(store)})
+    if bulk:
+        content = content.model_copy(update={"store": content.store.model_copy(update={"bulk": True})})
     try:
         canonical(content.model.name)
     except RecipeError as error:
@@ -145,6 +149,10 @@ class Run:
             if len(stages) > len(self._road.building):
                 self._check_choices()
             with self._directory.locked(f"kgrec {doing}"):
+                if self.recipe.neo4j:
+                    from kgrec.pipeline.foreign import fetch
+
+                    fetch(self.recipe, self.paths.run, progress)
                 for stage in stages:
                     self._directory.make(stage, progress)
         except RecipeError as error:

@@ -90,6 +90,16 @@ def _managed(home: Home | None) -> Connection | None:
     return Connection(state.uri, "neo4j", home.password()) if state.auth else Connection(state.uri)
 
 
+def managed_home(to: Connection) -> Home | None:
+    """The usual managed server's folder, where the connection leads to it."""
+    managed = _managed(None)
+    if managed is None or _place(managed.uri) != _place(to.uri):
+        return None
+    from kgrec.store.neo4j.server import Home
+
+    return Home()
+
+
 def _place(uri: str) -> tuple[str, int]:
     parts = urlsplit(uri)
     host = parts.hostname or ""

@@ -9,6 +9,7 @@ import neo4j
 
 from kgrec.errors import StaleError, UserError
 from kgrec.store.neo4j.names import ENTITY, GRAPH, RELATION, quoted
+from kgrec.store.neo4j.transactions import confirmed
 
 CONSTRAINT = "kgrec_entity_id"
 CLEAR = f"MATCH (n:{ENTITY}|{GRAPH}|{RELATION}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS"
@@ -125,7 +126,9 @@ def _in_the_way(what: str, name: str, where: str) -> UserError:
 
 def prepare(session: neo4j.Session, owner: str, base: str) -> None:
     """Makes the constraint and the graph's node, and marks that a load is under way."""
-    session.run(f"CREATE CONSTRAINT {CONSTRAINT} IF NOT EXISTS FOR (n:{ENTITY}) REQUIRE n.id IS UNIQUE").consume()
+
+    def constrain(tx: neo4j.ManagedTransaction) -> None:
+        tx.run(f"CREATE CONSTRAINT {CONSTRAINT} IF NOT EXISTS FOR (n:{ENTITY}) REQUIRE n.id IS UNIQUE").consume()
 
     def mark(tx: neo4j.ManagedTransaction) -> None:
         tx.run(
@@ -134,4 +137,5 @@ def prepare(session: neo4j.Session, owner: str, base: str) -> None:
             base=base,
         ).consume()
 
-    session.execute_write(mark)
+    confirmed(session, constrain)
+    confirmed(session, mark)

@@ -10,6 +10,7 @@ from kgrec.config.iris import RDFS_LABEL, local_name
 from kgrec.store.neo4j import names
 from kgrec.store.neo4j.spool import Node, Spool
 from kgrec.store.neo4j.terms import decode, readable, types
+from kgrec.store.neo4j.writer import NodeRow
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,7 @@ def labels_of(node: Node) -> set[str]:
     return {names.label(name) for name in given | types(node.values)} - {names.ENTITY}
 
 
-def node_rows(
-    spool: Spool, written: set[str], fresh: bool
-) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], dict[str, Any]]]:
+def node_rows(spool: Spool, written: set[str], fresh: bool) -> Iterator[NodeRow]:
     """What :meth:`Writer.nodes` takes, of every entity."""
     for node in spool.nodes():
         labels = labels_of(node)

@@ -146,6 +146,10 @@ class Spool:
         """Number of entities that are to be."""
         return int(self.db.execute("SELECT count(*) FROM node").fetchone()[0])
 
+    def num_edges(self) -> int:
+        """Number of edges that are to be, repeats counted."""
+        return int(self.db.execute("SELECT count(*) FROM new_edge").fetchone()[0])
+
     def predicates(self) -> list[str]:
         """Predicates of the edges that are to be."""
         return [predicate for (predicate,) in self.db.execute("SELECT DISTINCT p FROM new_edge ORDER BY p")]

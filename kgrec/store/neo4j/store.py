@@ -10,7 +10,7 @@ this is and whether it is whole.  What others write, and what is published, is n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -20,7 +20,8 @@ from pyoxigraph import NamedNode, Quad
 from kgrec.config.iris import source_graph
 from kgrec.errors import StaleError, StorageError
 from kgrec.progress import SILENT, Progress
-from kgrec.store.neo4j import names
+from kgrec.store.neo4j import names, server
+from kgrec.store.neo4j.bulk import EDGES, bulk_import
 from kgrec.store.neo4j.connection import RETRY_SECONDS, Connection, open_driver
 from kgrec.store.neo4j.faults import neo4j_faults
 from kgrec.store.neo4j.marker import (
@@ -34,6 +35,7 @@ from kgrec.store.neo4j.marker import (
 )
 from kgrec.store.neo4j.reader import edge_counts, pages
 from kgrec.store.neo4j.reading import Reading, labels_of, node_rows
+from kgrec.store.neo4j.server import Home
 from kgrec.store.neo4j.spool import Spool
 from kgrec.store.neo4j.terms import decode
 from kgrec.store.neo4j.writer import Writer
@@ -48,6 +50,8 @@ class Neo4jStore:
         base: the recipe's base IRI; source graphs are those below ``<base>source/``.
         read_only: refuses to load.
         retry_seconds: how long a server that went away, or that says to come again, is tried.
+        home: folder of the server where it is a managed one: a large first load may stop it and import.
+        bulk: imports a small first load too.
 
     Raises:
         UserError: no server, wrong login, version or database, or the database holds another recipe's graph.
@@ -62,8 +66,11 @@ class Neo4jStore:
         base: str = "urn:kgrec:",
         read_only: bool = False,
         retry_seconds: float = RETRY_SECONDS,
+        home: Home | None = None,
+        bulk: bool = False,
     ) -> None:
         self.to, self.owner, self.base, self.read_only = to, owner, base, read_only
+        self.home, self.bulk = home, bulk
         self._stack = ExitStack()
         self._driver: neo4j.Driver | None = self._stack.enter_context(open_driver(to, retry_seconds))
         try:
@@ -154,6 +161,9 @@ class Neo4jStore:
             labels = {label for node in spool.nodes() for label in labels_of(node)}
             written = labels | (set() if marker is None else marker.labels)
             check_clashes(session, marker is None, labels, chosen.values())
+            imported = marker is None and self._import(session, spool, chosen, progress)
+        # a new session: after an import the old one's bookmarks speak of another database
+        with self._faults(), self._session() as session:
             prepare(session, self.owner, self.base)
             writer = Writer(session)
             writer.rows(
@@ -169,12 +179,13 @@ class Neo4jStore:
                 writer.rows(f"MATCH (g:{names.GRAPH} {{id: 'graph'}}) SET g.interactions = null", [])
             for predicate, source, pairs in spool.edges("removed"):
                 writer.remove_edges(chosen[predicate], source, pairs)
-            with progress.task("writing nodes", spool.num_nodes(), "nodes") as task:
-                writer.nodes(node_rows(spool, written, marker is None), marker is None, task)
-            writer.remove_nodes(spool.gone(), sorted(written))
-            with progress.task("writing edges", unit="edges") as task:
-                for predicate, source, pairs in spool.edges("added"):
-                    writer.edges(chosen[predicate], source, pairs, task)
+            if not imported:
+                with progress.task("writing nodes", spool.num_nodes(), "nodes") as task:
+                    writer.nodes(node_rows(spool, written, marker is None), marker is None, task)
+                writer.remove_nodes(spool.gone(), sorted(written))
+                with progress.task("writing edges", unit="edges") as task:
+                    added = spool.edges("added")
+                    writer.edges(((chosen[predicate], source, pairs) for predicate, source, pairs in added), task)
             if fresh_interactions:
                 with progress.task("writing interactions", unit="interactions") as task:
                     writer.interactions(reading.interactions(), task)
@@ -184,6 +195,16 @@ class Neo4jStore:
                 done += ", g.interactions = $interactions"
             writer.rows(done, [], digest=digest, interactions=reading.interactions_digest)
             return digest
+
+    def _import(self, session: neo4j.Session, spool: Spool, types: Mapping[str, str], progress: Progress) -> bool:
+        """Imports a large first load into an empty managed server; false where it is to be written live."""
+        running = None if self.home is None else server.running(self.home)
+        if self.home is None or running is None or not (self.bulk or spool.num_edges() >= EDGES):
+            return False
+        if session.execute_read(lambda tx: tx.run("MATCH (n) RETURN n LIMIT 1").single()) is not None:
+            return False
+        mark = {"owner": self.owner, "base": self.base}
+        return bulk_import(self.home, running, spool, node_rows(spool, set(), True), types, mark, progress)
 
     # --- reading
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import neo4j
-from neo4j.exceptions import IncompleteCommit
 
 from kgrec.progress import Task
 from kgrec.store.neo4j.names import ENTITY, GRAPH, INTERACTED, ITEM, USER, quoted
+from kgrec.store.neo4j.transactions import confirmed
 
 ROWS = 20_000
 """Rows of a transaction."""
 CHARACTERS = 4_000_000
 """Characters of a transaction's texts, so that long ones do not fill the server's memory."""
-AGAIN_SECONDS = 60.0
 
+_EDGES = (
+    f"UNWIND $rows AS row MATCH (s:{ENTITY} {{{{id: row[0]}}}}) UNWIND row[1] AS target"
+    f" MATCH (o:{ENTITY} {{{{id: target}}}}) CREATE (s)-[:{{}} {{{{source: $source}}}}]->(o)"
+)
 Row = TypeVar("Row")
+NodeRow = tuple[str, tuple[str, ...], tuple[str, ...], dict[str, Any]]
+"""Id, labels to give, labels to take, properties (None takes one away)."""
 
 
 class Writer:
@@ -45,25 +49,17 @@ class Writer:
                 unit(tx)
                 tx.run(f"MATCH (g:{GRAPH} {{id: 'graph'}}) SET g.token = $token", token=token).consume()
 
-        until = time.monotonic() + AGAIN_SECONDS
-        while True:
-            try:
-                return self.session.execute_write(attempt)
-            except IncompleteCommit:
-                if time.monotonic() > until:
-                    raise
+        confirmed(self.session, attempt)
 
     def rows(self, cypher: str, rows: list[Any], **parameters: object) -> None:
         """One statement over rows."""
         self.once(lambda tx: tx.run(cypher, rows=rows, **parameters).consume() and None)  # type: ignore[arg-type]
 
-    def nodes(
-        self, nodes: Iterable[tuple[str, tuple[str, ...], tuple[str, ...], dict[str, Any]]], fresh: bool, task: Task
-    ) -> None:
+    def nodes(self, nodes: Iterable[NodeRow], fresh: bool, task: Task) -> None:
         """Entities.
 
         Args:
-            nodes: id, labels to give, labels to take, properties (null takes one away).
+            nodes: the rows.
             fresh: none of them is there.
         """
         for batch in batches(nodes, lambda node: sum(map(_size, node[3].values()))):
@@ -87,15 +83,22 @@ class Writer:
             self.once(unit)
             task.advance(len(batch))
 
-    def edges(self, type_name: str, source: str, pairs: Iterable[tuple[str, str]], task: Task) -> None:
-        """Relationships of one type and source between entities that are there; pairs sorted by subject."""
-        cypher = (
-            f"UNWIND $rows AS row MATCH (s:{ENTITY} {{id: row[0]}}) UNWIND row[1] AS target"
-            f" MATCH (o:{ENTITY} {{id: target}}) CREATE (s)-[:{quoted(type_name)} {{source: $source}}]->(o)"
-        )
-        for batch in batches(pairs):
-            rows = [[subject, [pair[1] for pair in group]] for subject, group in groupby(batch, lambda pair: pair[0])]
-            self.rows(cypher, rows, source=source)
+    def edges(self, groups: Iterable[tuple[str, str, Iterable[tuple[str, str]]]], task: Task) -> None:
+        """Relationships between entities that are there: type, source, pairs sorted by subject."""
+        flat = (((name, source), pair) for name, source, pairs in groups for pair in pairs)
+        for batch in batches(flat):
+            parts = []
+            for (name, source), part in groupby(batch, lambda row: row[0]):
+                rows = [
+                    [subject, [pair[1] for _, pair in same]] for subject, same in groupby(part, lambda row: row[1][0])
+                ]
+                parts.append((_EDGES.format(quoted(name)), source, rows))
+
+            def unit(tx: neo4j.ManagedTransaction, parts: Any = parts) -> None:
+                for cypher, source, rows in parts:
+                    tx.run(cypher, rows=rows, source=source).consume()
+
+            self.once(unit)
             task.advance(len(batch))
 
     def remove_edges(self, type_name: str, source: str, pairs: Iterable[tuple[str, str]]) -> None:
@@ -131,10 +134,9 @@ class Writer:
 
     def remove_interactions(self) -> None:
         """Takes all interactions away."""
-        self.session.run(
-            f"MATCH (:{ENTITY}:{USER})-[r:{INTERACTED}]->(:{ENTITY}:{ITEM}) CALL (r) {{ DELETE r }}"
-            f" IN TRANSACTIONS OF {ROWS} ROWS"
-        ).consume()
+        pattern = f"MATCH (:{ENTITY}:{USER})-[r:{INTERACTED}]->(:{ENTITY}:{ITEM})"
+        while self.session.execute_read(lambda tx: tx.run(f"{pattern} RETURN r LIMIT 1").single()) is not None:
+            self.rows(f"{pattern} WITH r LIMIT $limit DELETE r", [], limit=ROWS)
 
 
 def batches(rows: Iterable[Row], size: Callable[[Row], int] = lambda row: 0) -> Iterator[list[Row]]:

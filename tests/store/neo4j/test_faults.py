@@ -269,7 +269,7 @@ def test_other_errors_are_told_without_the_password(neo4j_server: LiveNeo4j, pro
 
 
 def test_a_server_killed_while_it_is_loaded(neo4j_server: LiveNeo4j) -> None:
-    wanted = quads(60_000)
+    wanted = quads(30_000)
     state = running(neo4j_server.home)
     assert state is not None
     raised: list[BaseException] = []
@@ -292,14 +292,14 @@ def test_a_server_killed_while_it_is_loaded(neo4j_server: LiveNeo4j) -> None:
     up(neo4j_server.home, bolt=state.bolt, http=state.http, guide_port=free_port())
 
     (done,) = neo4j_server.rows("MATCH ()-[r]->() RETURN count(r)")[0]
-    assert 0 < int(str(done)) < 60_000
+    assert 0 < int(str(done)) < 30_000
     with Neo4jStore(neo4j_server.connection) as store:
         # half a graph is not read
         with pytest.raises(StaleError, match="cut off"):
             next(store.quads())
         store.load(wanted)
         same(store, wanted)
-    assert neo4j_server.rows("MATCH ()-[r]->() RETURN count(r)") == [[60_000]]
+    assert neo4j_server.rows("MATCH ()-[r]->() RETURN count(r)") == [[30_000]]
 
 
 def test_a_build_killed_while_it_loads(

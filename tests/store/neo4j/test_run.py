@@ -16,6 +16,7 @@ import kgrec
 from kgrec.errors import QueryError, RecipeError, StaleError, UserError
 from kgrec.pipeline.run import open_run, store_of
 from kgrec.progress import SILENT
+from kgrec.store.neo4j.server import running
 
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
@@ -193,3 +194,34 @@ def test_a_password_in_a_recipe_or_an_address_is_refused_and_not_repeated(
         with pytest.raises(UserError, match="no address of a Neo4j server"):
             store_of(address)
     shutil.rmtree(tmp_path / "data")
+
+
+def test_a_bulk_import_gives_the_same_graph(
+    server: LiveNeo4j, make_slice: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is stopped, filled by its import tool, and started on the same ports."""
+    monkeypatch.setenv("KGREC_NEO4J_HOME", str(server.home.path))
+    before = running(server.home)
+    assert before is not None
+    recipe = make_slice(tmp_path / "data", users=5)
+    graphs = []
+    for name in ("live", "bulk"):
+        server.empty()
+        open_run(recipe, run_dir=tmp_path / name, store="neo4j", bulk=name == "bulk").build()
+        graphs.append(
+            (
+                server.rows("MATCH (n:Entity) RETURN n.id, labels(n), properties(n) ORDER BY n.id"),
+                server.rows("MATCH (a)-[r]->(b) RETURN a.id, type(r), properties(r), b.id ORDER BY 1, 2, 4, r.source"),
+                server.rows("MATCH (g:KgrecGraph) RETURN g.owner, g.digest, g.interactions, g.labels"),
+                server.rows("MATCH (g:KgrecRelation) RETURN g.predicate, g.type ORDER BY g.predicate"),
+                server.rows("SHOW CONSTRAINTS YIELD name, type, properties RETURN name, type, properties"),
+            )
+        )
+    live, bulk = ([[row[0], sorted(row[1]), row[2]] for row in graph[0]] for graph in graphs)
+    assert live == bulk
+    assert graphs[0][1:] == graphs[1][1:]
+    after = running(server.home)
+    assert after is not None
+    assert (after.bolt, after.http, after.auth) == (before.bolt, before.http, True)
+    assert after.pid != before.pid
+    assert parquet(tmp_path / "live") == parquet(tmp_path / "bulk")
