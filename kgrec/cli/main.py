@@ -18,11 +18,13 @@ from kgrec.cli import (
     info,
     init,
     neo4j,
+    publish,
     query,
     recommend,
     run,
     train,
     tune,
+    unpublish,
 )
 
 app = typer.Typer(
@@ -33,7 +35,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (init, run, build, train, evaluate, recommend, explain, info, query, export, tune, bench):
+COMMANDS = (
+    *(init, run, build, train, evaluate, recommend, explain, publish, unpublish),
+    *(info, query, export, tune, bench),
+)
+for command in COMMANDS:
     app.command()(getattr(command, command.__name__.rpartition(".")[2]))
 
 app.add_typer(neo4j.app, name="neo4j")

@@ -121,6 +121,11 @@ def source_graph(base: str, source: str) -> str:
     return f"{base}source/{source}"
 
 
+def explanation_graph(base: str, run: str) -> str:
+    """IRI of the named graph that holds the explanations published of one run."""
+    return f"{base}explanation/{quote(run, safe='')}"
+
+
 def local_name(iri: str) -> str:
     """The part of an IRI after the last ``#`` or ``/`` (without one, after the last ``:``), percent-decoded.
 

@@ -152,6 +152,12 @@ class Explanation:
         """What the walks that are not shown carry: longer ones, lighter ones, and ones that visit a node twice."""
         return self.paths_total - sum(path.weight for path in self.paths)
 
+    @property
+    def mass(self) -> float:
+        """The score by size: the channels' parts, the prior and the remainder, each without its sign."""
+        parts = [part for _, part in self.channels] or [self.paths_total]
+        return sum(map(abs, parts)) + abs(self.prior) + abs(self.remainder)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of ``kgrec explain --json``."""
         return {

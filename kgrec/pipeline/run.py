@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 
     from kgrec.dataset.snapshot import Snapshot
     from kgrec.explain import Explains, Explanation
+    from kgrec.pipeline.publish import Published, To
     from kgrec.recommend import History, Scorer
     from kgrec.recommend.new_items import NewItem
     from kgrec.recommend.newcomers import Arrivals
-    from kgrec.store import GraphStore, QueryResult
+    from kgrec.store import GraphStore, OxigraphStore, QueryResult
 
 
 def open_run(
@@ -256,8 +258,24 @@ class Run:
 
         return open_store(self.recipe, self._directory.folder(self._road.store))
 
+    @contextmanager
+    def published_store(self) -> Iterator[OxigraphStore]:
+        """The embedded store, open for what is published back; the run directory is held meanwhile.
+
+        Raises:
+            StaleError: see :attr:`snapshot`.
+            BusyError: another process holds the run directory.
+        """
+        from kgrec.pipeline.build import writable_store
+
+        with (
+            self._directory.locked("kgrec publish"),
+            writable_store(self.recipe, self._directory.folder(self._road.store)) as store,
+        ):
+            yield store
+
     def query(self, sparql: str) -> QueryResult:
-        """SPARQL 1.1, read-only, over the union of the sources.
+        """SPARQL 1.1, read-only, over the union of the sources; ``GRAPH`` with its IRI reads a published graph.
 
         Raises:
             QueryError: malformed, or it asks for what is refused (SERVICE, updates), or the graph is in Neo4j.
@@ -468,3 +486,46 @@ class Run:
         u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
         mask = candidates_of(self.snapshot, self.recipe)
         return self.explainer.explain(u, i, rank=rank_of(self.scorer, self.snapshot, u, i, mask), paths=k)
+
+    def publish(
+        self,
+        to: To,
+        users: Sequence[str] | None = None,
+        k: int = 10,
+        *,
+        name: str | None = None,
+        progress: Progress = SILENT,
+    ) -> Published:
+        """Writes the explanations of users' lists where people read them; nothing of it is ever read back by a stage.
+
+        What the run had published of these users is replaced, one transaction a user.
+
+        Args:
+            to: ``neo4j``, or ``rdf``: a named graph in the embedded store.
+            users: ids in the source table, or IRIs; None for everybody.
+            k: length of a list.
+            name: to publish under; by default the recipe's, with that of a run directory of another name.
+
+        Raises:
+            UnknownIdError: no such user; the nearest are named, and nothing is written.
+            StaleError: the model has not been trained, or is older than its inputs.
+            UserError: the model does not explain, or there is no server; see
+                :func:`kgrec.store.neo4j.connection.open_driver`.
+        """
+        from kgrec.pipeline.publish import publish
+
+        return publish(self, to, users, k, name, progress)
+
+    def browser_link(self, user: str, item: str, name: str | None = None) -> str:
+        """The address that shows a published explanation in Neo4j Browser.
+
+        Args:
+            user, item: ids in the source tables, or IRIs.
+            name: under which it was published.
+
+        Raises:
+            UserError: it has not been published.
+        """
+        from kgrec.pipeline.publish import browser_link
+
+        return browser_link(self, user, item, name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import pyoxigraph as ox
 from pyoxigraph import NamedNode, Quad
 
-from kgrec.config.iris import PREFIXES, source_graph
+from kgrec.config.iris import PREFIXES, explanation_graph, source_graph
 from kgrec.errors import QueryError, StaleError, StorageError
 from kgrec.store.faults import REBUILD, malformed_query, opening_fault, writing_fault
 from kgrec.store.guard import check_query
@@ -125,6 +125,49 @@ class OxigraphStore:
             # also where nothing is left: an empty copy stands for the source as well
             store.add_graph(copy)
 
+    # --- what is published back, outside the source graphs
+
+    def published(self) -> list[str]:
+        """IRIs of the graphs below ``<base>explanation/``, sorted."""
+        return [graph.value for graph in self._graphs(explanation_graph(self.base, ""))]
+
+    def replace_published(self, graph: str, pattern: str, quads: Iterable[Quad]) -> None:
+        """Replaces a part of a published graph in one transaction; the sources cannot be reached from here.
+
+        Args:
+            graph: IRI of the graph, below ``<base>explanation/``.
+            pattern: SPARQL pattern that binds ``?subject``: what is said of these is removed.
+            quads: what is said instead; they get into that graph whatever they name.
+
+        Raises:
+            StorageError: the store cannot be written.
+        """
+        name = self._published_graph(graph)
+        said = "\n".join(f"{quad.subject} {quad.predicate} {quad.object} ." for quad in quads)
+        removal = (
+            f"DELETE {{ GRAPH {name} {{ ?subject ?p ?o }} }} WHERE {{ GRAPH {name} {{ {pattern} . ?subject ?p ?o }} }}"
+        )
+        self._update(f"{removal} ;\nINSERT DATA {{ GRAPH {name} {{ {said} }} }}")
+
+    def remove_published(self, graph: str) -> None:
+        """Removes a published graph in one transaction; one that is not there is no error."""
+        self._update(f"DROP SILENT GRAPH {self._published_graph(graph)}")
+
+    def _published_graph(self, graph: str) -> NamedNode:
+        if not graph.startswith(explanation_graph(self.base, "")):
+            raise ValueError(f"expected a graph below {explanation_graph(self.base, '')} (got {graph})")
+        return NamedNode(graph)
+
+    def _update(self, sparql: str) -> None:
+        if self.read_only:
+            raise StorageError(f"the store {self.path} is open read-only")
+        store = self._store
+        try:
+            store.update(sparql)
+            store.flush()
+        except OSError as error:
+            raise writing_fault(error, self.path) from error
+
     # --- reading
 
     @property
@@ -169,11 +212,13 @@ class OxigraphStore:
     def query(self, sparql: str) -> QueryResult:
         """See :meth:`kgrec.store.SparqlStore.query`.
 
-        The prefixes of :data:`kgrec.config.iris.PREFIXES` and the store's own are known.
+        The prefixes of :data:`kgrec.config.iris.PREFIXES` and the store's own are known.  A published graph is read
+        by a query that names it by its IRI (``GRAPH <…explanation/run> { … }``), and by no other.
         """
         if check_query(sparql):
             return self._run(sparql)
-        return self._run(sparql, default=self._parts(), named=self._graphs(self._sources_prefix))
+        asked = [graph for graph in self._graphs(explanation_graph(self.base, "")) if str(graph) in sparql]
+        return self._run(sparql, default=self._parts(), named=[*self._graphs(self._sources_prefix), *asked])
 
     def _run(
         self, sparql: str, default: list[NamedNode] | None = None, named: list[NamedNode] | None = None

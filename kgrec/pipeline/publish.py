@@ -1,0 +1,186 @@
+"""A run's explanations into Neo4j or into its own store, and out again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kgrec.errors import UserError
+from kgrec.progress import Progress
+
+if TYPE_CHECKING:
+    from kgrec.pipeline.run import Run
+    from kgrec.publish.neo4j import Neo4jPublisher
+    from kgrec.publish.rdf import RdfPublisher
+    from kgrec.publish.records import Record, Recorder
+
+To = Literal["neo4j", "rdf"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published.
+
+    Attributes:
+        run: the name under which it stands.
+        to: ``neo4j`` or ``rdf``.
+        place: address of the server, or IRI of the graph.
+        users, explanations: how many.
+        files: the style and the favourites for Neo4j Browser.
+        link: opens one of the explanations in Neo4j Browser.
+    """
+
+    run: str
+    to: To
+    place: str
+    users: int
+    explanations: int
+    files: tuple[Path, ...] = ()
+    link: str | None = None
+
+
+def run_name(run: Run) -> str:
+    """What a run is published as where no name is given: the recipe's name; with that of a run directory of another."""
+    name, folder = run.recipe.name, run.paths.run.absolute().name
+    return name if folder == name else f"{name}-{folder}"
+
+
+def check_name(name: str) -> None:
+    """Refuses an empty name and one with control characters."""
+    if not name.strip() or not name.isprintable():
+        raise UserError("a run is published under a name of printable characters", value=name)
+
+
+def publish(run: Run, to: To, users: Sequence[str] | None, k: int, name: str | None, progress: Progress) -> Published:
+    """See :meth:`kgrec.pipeline.run.Run.publish`."""
+    from kgrec.pipeline.candidates import candidates_of
+    from kgrec.publish import Recorder
+
+    name = run_name(run) if name is None else name
+    check_name(name)
+    if k < 1:
+        raise UserError("a list has at least one item", value=k)
+    snapshot = run.snapshot
+    everybody = users is None
+    ids = list(range(snapshot.num_users)) if users is None else list(dict.fromkeys(map(snapshot.user_id, users)))
+    recorder = Recorder(
+        snapshot,
+        run.scorer,
+        run.explainer,
+        run=name,
+        created=datetime.now(UTC).replace(microsecond=0),
+        candidates=candidates_of(snapshot, run.recipe),
+        k=k,
+    )
+    if to == "rdf":
+        return _into_rdf(run, recorder, ids, everybody, progress)
+    return _into_neo4j(run, recorder, ids, everybody, progress)
+
+
+def _into_neo4j(run: Run, recorder: Recorder, ids: list[int], everybody: bool, progress: Progress) -> Published:
+    from kgrec.publish.browser import browser_url, link
+    from kgrec.publish.cypher import one_explanation
+    from kgrec.publish.neo4j import Neo4jPublisher
+    from kgrec.store.neo4j.connection import connection, open_driver
+
+    to = connection()
+    with open_driver(to) as driver:
+        number, first = _write(Neo4jPublisher(driver, to.database, run.snapshot), recorder, ids, everybody, progress)
+    name = recorder.run
+    if first is None:
+        return Published(name, "neo4j", to.uri, len(ids), number)
+    files = write_files(run, first)
+    return Published(
+        name, "neo4j", to.uri, len(ids), number, files, link(browser_url(to), to, one_explanation(first.id))
+    )
+
+
+def _into_rdf(run: Run, recorder: Recorder, ids: list[int], everybody: bool, progress: Progress) -> Published:
+    from kgrec.config.iris import explanation_graph
+    from kgrec.publish.rdf import RdfPublisher
+
+    with run.published_store() as store:
+        number, _ = _write(RdfPublisher(store, run.snapshot), recorder, ids, everybody, progress)
+    graph = explanation_graph(run.recipe.base, recorder.run)
+    return Published(recorder.run, "rdf", graph, len(ids), number)
+
+
+def _write(
+    publisher: Neo4jPublisher | RdfPublisher, recorder: Recorder, ids: list[int], everybody: bool, progress: Progress
+) -> tuple[int, Record | None]:
+    """How many explanations were written, and one of them."""
+    number, first, people = 0, None, []
+    publisher.prepare()
+    with progress.task("publishing", len(ids), "users") as task:
+        for person, records in recorder.records(ids):
+            publisher.write(recorder.run, person, records)
+            people.append(person)
+            number += len(records)
+            first = first or next(iter(records), None)
+            task.advance(1)
+    if everybody:
+        publisher.forget(recorder.run, people)
+    return number, first
+
+
+def write_files(run: Run, example: Record) -> tuple[Path, ...]:
+    """The style and the favourites beside the run; the favourites ask for one of its explanations."""
+    from kgrec.publish import browser, cypher
+
+    snapshot = run.snapshot
+    others = [kind for kind in snapshot.num_nodes if kind not in (snapshot.user_type, snapshot.item_type)]
+    style = browser.grass(snapshot.user_type, snapshot.item_type, others)
+    queries = browser.favourites(cypher.needs(example))
+    return browser.write_files(run.paths.run / "browser", style, queries)
+
+
+def unpublish(name: str, store: Run | None) -> int:
+    """Removes what a run has published, and nothing else.
+
+    Args:
+        name: the run's name.
+        store: out of this run's own store; None: out of Neo4j.
+
+    Returns:
+        how many explanations there were.
+
+    Raises:
+        UnknownIdError: no such run there; the nearest are named.
+    """
+    from kgrec.publish.neo4j import Neo4jPublisher
+    from kgrec.publish.rdf import RdfPublisher
+    from kgrec.store.neo4j.connection import connection, open_driver
+
+    if store is not None:
+        with store.published_store() as opened:
+            return RdfPublisher(opened).remove(name)
+    to = connection()
+    with open_driver(to) as driver:
+        return Neo4jPublisher(driver, to.database).remove(name)
+
+
+def browser_link(run: Run, user: str, item: str, name: str | None) -> str:
+    """See :meth:`kgrec.pipeline.run.Run.browser_link`."""
+    from kgrec.publish.browser import browser_url, link
+    from kgrec.publish.cypher import one_explanation
+    from kgrec.publish.neo4j import Neo4jPublisher
+    from kgrec.publish.records import explanation_id
+    from kgrec.store.neo4j.connection import connection, open_driver
+
+    name = run_name(run) if name is None else name
+    snapshot = run.snapshot
+    users, items = snapshot.of_type(snapshot.user_type), snapshot.of_type(snapshot.item_type)
+    u, i = users.row(snapshot.user_id(user), named=True), items.row(snapshot.item_id(item), named=True)
+    wanted = explanation_id(name, u["key"] or u["iri"], i["key"] or i["iri"])
+    to = connection()
+    with open_driver(to) as driver:
+        if not Neo4jPublisher(driver, to.database).has(wanted):
+            raise UserError(
+                "this explanation is not in Neo4j",
+                value=wanted,
+                remedy=f"`kgrec publish RECIPE --to neo4j --users {user}` writes those of the user's list (-k: longer)",
+            )
+    return link(browser_url(to), to, one_explanation(wanted))

@@ -1,0 +1,186 @@
+"""Neo4j Browser as the reading room: links, a style and favourites."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from kgrec.errors import StorageError
+
+if TYPE_CHECKING:
+    from kgrec.store.neo4j.connection import Connection
+
+USER_COLOUR, ITEM_COLOUR = ("#4C8EDA", "#2870C2", "#FFFFFF"), ("#57C7A4", "#2F9E7B", "#1E2A26")
+ENTITY_COLOURS = (
+    ("#DA7194", "#B2496C", "#FFFFFF"),
+    ("#8DCC93", "#5DB665", "#1E2A26"),
+    ("#C990C0", "#B261A5", "#FFFFFF"),
+    ("#ECB5C9", "#DA7298", "#2A2C34"),
+    ("#D9C8AE", "#C0A378", "#2A2C34"),
+    ("#F79767", "#F36924", "#2A2C34"),
+)
+"""Fill, border and text; types beyond these begin again."""
+
+STYLE = """\
+node {
+  diameter: 50px;
+  color: #D9D9D6;
+  border-color: #A5ABB6;
+  border-width: 2px;
+  text-color-internal: #2A2C34;
+  font-size: 10px;
+}
+
+relationship {
+  color: #A5ABB6;
+  shaft-width: 1px;
+  font-size: 8px;
+  padding: 3px;
+  text-color-external: #7A7F8A;
+  text-color-internal: #FFFFFF;
+  caption: "<type>";
+}
+"""
+"""What nothing else is said about: thin and grey."""
+
+OWNED = """\
+node.Explanation {
+  diameter: 65px;
+  color: #FFC454;
+  border-color: #D7A013;
+  border-width: 2px;
+  text-color-internal: #2A2C34;
+  font-size: 10px;
+  caption: "{name}";
+}
+
+relationship.STEP {
+  color: #E8820C;
+  shaft-width: 3px;
+  font-size: 9px;
+  padding: 3px;
+  text-color-external: #8A4B00;
+  text-color-internal: #FFFFFF;
+  caption: "{name}";
+}
+
+relationship.FOR {
+  color: #F2B04A;
+  shaft-width: 2px;
+  font-size: 8px;
+  padding: 3px;
+  text-color-external: #8A4B00;
+  text-color-internal: #2A2C34;
+  caption: "for";
+}
+
+relationship.RECOMMENDS {
+  color: #F2B04A;
+  shaft-width: 2px;
+  font-size: 8px;
+  padding: 3px;
+  text-color-external: #8A4B00;
+  text-color-internal: #2A2C34;
+  caption: "recommends";
+}
+
+relationship.LEARNED_HOP {
+  color: #8D6CC9;
+  shaft-width: 1px;
+  font-size: 8px;
+  padding: 3px;
+  text-color-external: #6A4BA6;
+  text-color-internal: #FFFFFF;
+  caption: "{kind}";
+}
+
+relationship.INTERACTED {
+  color: #6AAB8E;
+  shaft-width: 1px;
+  font-size: 8px;
+  padding: 3px;
+  text-color-external: #4B7F69;
+  text-color-internal: #FFFFFF;
+  caption: "interacted";
+}
+"""
+"""What explanations own stands out; a learned hop is told from facts."""
+
+
+def grass(user_label: str, item_label: str, entity_labels: Sequence[str]) -> str:
+    """The style: users, items, entity types and what explanations own told apart.
+
+    Args:
+        user_label, item_label, entity_labels: node labels in the database.
+    """
+    entities = [
+        _node(label, 60, ENTITY_COLOURS[n % len(ENTITY_COLOURS)]) for n, label in enumerate(sorted(set(entity_labels)))
+    ]
+    parts = (STYLE, *entities, _node(user_label, 65, USER_COLOUR), _node(item_label, 80, ITEM_COLOUR), OWNED)
+    return "\n".join(parts)
+
+
+def _node(label: str, diameter: int, colours: tuple[str, str, str]) -> str:
+    fill, border, text = colours
+    return (
+        f"node.{label} {{\n  diameter: {diameter}px;\n  color: {fill};\n  border-color: {border};\n"
+        f"  border-width: 2px;\n  text-color-internal: {text};\n  font-size: 10px;\n" + '  caption: "{name}";\n}\n'
+    )
+
+
+def favourites(titled: Sequence[tuple[str, str]]) -> str:
+    """Titles and queries as one file of Cypher: a comment is a favourite's title."""
+    return "\n\n".join(f"// {title}\n{query};" for title, query in titled) + "\n"
+
+
+def write_files(folder: Path, style: str, queries: str) -> tuple[Path, Path]:
+    """Writes ``kgrec.grass`` and ``kgrec.cypher``.
+
+    Raises:
+        StorageError: they cannot be written.
+    """
+    files = folder / "kgrec.grass", folder / "kgrec.cypher"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, content in zip(files, (style, queries), strict=True):
+            file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return files
+
+
+def browser_url(to: Connection) -> str:
+    """Where the server's own Browser is: of the managed server as it says, else at the usual port of the host."""
+    from kgrec.store.neo4j.server import Home, running
+
+    managed = running(Home())
+    if managed is not None and managed.uri == to.uri:
+        return managed.browser_url
+    parts = urlsplit(to.uri)
+    secure = "+" in parts.scheme
+    return f"{'https' if secure else 'http'}://{parts.hostname}:{7473 if secure else 7474}/browser/"
+
+
+def link(browser: str, to: Connection, cypher: str) -> str:
+    """An address that opens Browser, connected, with the query in its editor.
+
+    Where a password is asked for, Browser asks for it and no address holds it.
+    """
+    if to.password is None:
+        method, server = "NO_AUTH", to.uri
+    else:
+        scheme, _, rest = to.uri.partition("://")
+        method, server = "NATIVE", f"{scheme}://{quote(to.user or 'neo4j', safe='')}@{rest}"
+    query = quote(cypher, safe="")
+    return f"{browser}?preselectAuthMethod={method}&dbms={server}&cmd=edit&arg={query}"
+
+
+def show(address: str) -> bool:
+    """Opens an address where there is a display; whether it did."""
+    seen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(seen) and webbrowser.open(address)

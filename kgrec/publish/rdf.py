@@ -1,0 +1,181 @@
+"""Explanations as RDF: one named graph a run, with the terms of PROV-O.
+
+The graph is ``<base>explanation/<run>``.  An explanation is a ``prov:Entity`` that ``prov:wasGeneratedBy`` the run and
+``prov:wasDerivedFrom`` the facts and interactions on its paths.  A hop over a fact or an interaction is an
+``rdf:Statement`` (a fact ``prov:wasDerivedFrom`` the graphs of the sources that state it); a hop that was learned is
+none: it is a ``kgrec:LearnedHop`` with its kind and support, and ``prov:wasGeneratedBy`` the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
+
+from pyoxigraph import Literal, NamedNode, Quad
+
+from kgrec.config.iris import KGREC, PREFIXES, RDF_TYPE, RDFS_LABEL, explanation_graph, source_graph
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.errors import UnknownIdError
+from kgrec.explain.types import Node, Relation
+from kgrec.publish.passed import Passed
+from kgrec.publish.records import Person, Reason, Record
+from kgrec.store import OxigraphStore
+
+PROV, RDF, XSD = PREFIXES["prov"], PREFIXES["rdf"], PREFIXES["xsd"]
+TYPE, LABEL = NamedNode(RDF_TYPE), NamedNode(RDFS_LABEL)
+DERIVED, GENERATED = NamedNode(PROV + "wasDerivedFrom"), NamedNode(PROV + "wasGeneratedBy")
+
+OF_USER = f"?root <{KGREC}user> {{user}} ; (<{KGREC}path>|<{KGREC}hop>)* ?subject"
+"""The resources of one user's explanations."""
+
+Value = NamedNode | str | int | float
+
+
+class RdfPublisher:
+    """Writes and removes what runs own in the embedded store.
+
+    Args:
+        store: open for writing.
+        snapshot: with which the records were made; None where runs are only removed.
+    """
+
+    def __init__(self, store: OxigraphStore, snapshot: Snapshot | None = None) -> None:
+        self.store = store
+        self.statements = None if snapshot is None else Statements(store.base, snapshot)
+
+    def prepare(self) -> None:
+        """Nothing: a graph needs none."""
+
+    def write(self, run: str, user: Person, records: Sequence[Record]) -> None:
+        """Replaces the explanations that a run has of one user, in one transaction."""
+        assert self.statements is not None
+        graph = explanation_graph(self.store.base, run)
+        quads = [quad for record in records for quad in self.statements.of(record)]
+        self.store.replace_published(graph, OF_USER.format(user=NamedNode(user.node.id)), quads)
+
+    def forget(self, run: str, kept: Sequence[Person]) -> None:
+        """Removes a run's explanations of all users but these, one transaction a user."""
+        graph = explanation_graph(self.store.base, run)
+        users = {row[0] for row in self.store.query(f"SELECT ?u FROM <{graph}> {{ ?e <{KGREC}user> ?u }}").rows}
+        for user in sorted(users - {NamedNode(person.node.id) for person in kept}, key=str):
+            self.store.replace_published(graph, OF_USER.format(user=user), [])
+
+    def runs(self) -> list[str]:
+        """Names of the runs that have explanations here, sorted."""
+        prefix = explanation_graph(self.store.base, "")
+        return sorted(unquote(graph.removeprefix(prefix)) for graph in self.store.published())
+
+    def remove(self, run: str) -> int:
+        """Removes a run's graph, and nothing else; how many explanations there were.
+
+        Raises:
+            UnknownIdError: the run has none here; the nearest runs are named.
+        """
+        known = self.runs()
+        if run not in known:
+            raise UnknownIdError("published run", run, known)
+        graph = explanation_graph(self.store.base, run)
+        result = self.store.query(f"SELECT (COUNT(*) AS ?n) FROM <{graph}> {{ ?e a <{KGREC}Explanation> }}")
+        self.store.remove_published(graph)
+        term = result.rows[0][0]
+        return int(term.value) if isinstance(term, Literal) else 0
+
+
+class Statements:
+    """Turns records into statements.
+
+    Args:
+        base: the recipe's base IRI.
+        snapshot: with which the records were made.
+    """
+
+    def __init__(self, base: str, snapshot: Snapshot) -> None:
+        self.base = base
+        self.passed = Passed(snapshot)
+        self.relations: dict[str, str] = dict(snapshot.relations.select("name", "iri").iter_rows())
+
+    def of(self, record: Record) -> Iterator[Quad]:
+        """The statements of one explanation, in the graph of its run."""
+        name = explanation_graph(self.base, record.run)
+        graph, run = NamedNode(name), NamedNode(f"{name}:run")
+        me = NamedNode(f"{explanation_graph(self.base, '')}{record.id}")
+
+        def state(subject: NamedNode, pairs: dict[NamedNode | str, Value]) -> Iterator[Quad]:
+            for predicate, value in pairs.items():
+                term = NamedNode(KGREC + predicate) if isinstance(predicate, str) else predicate
+                yield Quad(subject, term, _term(value), graph)
+
+        yield from state(run, {TYPE: NamedNode(PROV + "Activity"), LABEL: record.run})
+        yield Quad(me, TYPE, NamedNode(PROV + "Entity"), graph)
+        label = f"{record.item.label} for {record.user.node.label}, rank {record.rank}"
+        about: dict[NamedNode | str, Value] = {
+            TYPE: NamedNode(KGREC + "Explanation"),
+            LABEL: label,
+            GENERATED: run,
+            "user": NamedNode(record.user.node.id),
+            "item": NamedNode(record.item.id),
+            "rank": record.rank,
+            "score": record.score,
+            "model": record.model,
+            "text": record.text,
+        }
+        yield from state(me, about)
+        created = Literal(record.created.isoformat(), datatype=NamedNode(XSD + "dateTime"))
+        yield Quad(me, NamedNode(PROV + "generatedAtTime"), created, graph)
+        for reason in record.reasons:
+            path = NamedNode(f"{me.value}/path/{reason.number}")
+            yield Quad(me, NamedNode(KGREC + "path"), path, graph)
+            yield from state(path, _path(reason))
+            nodes = reason.path.nodes
+            for position, (a, b, hop) in enumerate(zip(nodes, nodes[1:], reason.path.relations), 1):
+                step = NamedNode(f"{path.value}/hop/{position}")
+                yield Quad(path, NamedNode(KGREC + "hop"), step, graph)
+                ends: dict[NamedNode | str, Value] = {
+                    "position": position,
+                    "from": NamedNode(a.id),
+                    "to": NamedNode(b.id),
+                }
+                yield from state(step, ends)
+                if hop.learned:
+                    learned: dict[NamedNode | str, Value] = {
+                        TYPE: NamedNode(KGREC + "LearnedHop"),
+                        "kind": hop.kind,
+                        "support": hop.support or 0,
+                        GENERATED: run,
+                    }
+                    yield from state(step, learned)
+                    continue
+                yield Quad(me, DERIVED, step, graph)
+                source, target = (a, b) if hop.direction == "forward" else (b, a)
+                yield from state(step, self._statement(source, hop, target))
+                if hop.kind == "fact":
+                    for origin in self.passed.origins(source, hop.name, target):
+                        yield Quad(step, DERIVED, NamedNode(source_graph(self.base, origin)), graph)
+
+    def _statement(self, source: Node, hop: Relation, target: Node) -> dict[NamedNode | str, Value]:
+        predicate = KGREC + hop.name if hop.kind == "interaction" else self.relations[hop.name]
+        return {
+            TYPE: NamedNode(RDF + "Statement"),
+            "kind": hop.kind,
+            NamedNode(RDF + "subject"): NamedNode(source.id),
+            NamedNode(RDF + "predicate"): NamedNode(predicate),
+            NamedNode(RDF + "object"): NamedNode(target.id),
+        }
+
+
+def _path(reason: Reason) -> dict[NamedNode | str, Value]:
+    about: dict[NamedNode | str, Value] = {
+        TYPE: NamedNode(KGREC + "Path"),
+        "number": reason.number,
+        "weight": reason.path.weight,
+        "share": reason.share,
+        "text": reason.path.text,
+    }
+    return about if reason.effect is None else about | {"effect": reason.effect}
+
+
+def _term(value: Value) -> NamedNode | Literal:
+    # Python's shortest decimal that reads back as the same number
+    if isinstance(value, float):
+        return Literal(repr(value), datatype=NamedNode(XSD + "double"))
+    return value if isinstance(value, NamedNode) else Literal(value)

@@ -1,0 +1,189 @@
+"""What is published: the explanations of a user's list as plain values, whatever they are written into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.explain.choose import Explains
+from kgrec.explain.effect import interaction_effects
+from kgrec.explain.names import Names
+from kgrec.explain.types import Explanation, Node, Path
+from kgrec.recommend.lists import recommend
+from kgrec.recommend.scorer import Scorer
+
+USERS = 256
+"""Users whose lists are held at a time."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One path of an explanation.
+
+    Attributes:
+        number: from 1, the heaviest first.
+        path: nodes, hops, weight (its additive part of the score) and sentence.
+        share: the weight by the score's mass (:attr:`kgrec.explain.types.Explanation.mass`), from -1 to 1.
+        effect: the score minus the score without the path's first interaction
+            (:func:`kgrec.explain.effect.interaction_effects`); None where the path begins with none.
+    """
+
+    number: int
+    path: Path
+    share: float
+    effect: float | None
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user: the node, and the id in the source table (the IRI where no table names the node)."""
+
+    node: Node
+    key: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One explanation as it is published.
+
+    Attributes:
+        run: the name under which it is published.
+        model: as it stands in tables.
+        created: when, with its time zone.
+        user: for whom.
+        item, item_key: the node, and its id in the source table (the IRI where no table names it).
+        rank: in the user's list, from 1.
+        score: the model's.
+        reasons: the heaviest paths.
+        notes: what the reader should know besides.
+    """
+
+    run: str
+    model: str
+    created: datetime
+    user: Person
+    item: Node
+    item_key: str
+    rank: int
+    score: float
+    reasons: tuple[Reason, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """``<run>/<user>/<item>``, each percent-encoded."""
+        return explanation_id(self.run, self.user.key, self.item_key)
+
+    @property
+    def text(self) -> str:
+        """The paths' sentences, then the notes, one a line."""
+        return "\n".join((*(reason.path.text for reason in self.reasons), *self.notes))
+
+
+def explanation_id(run: str, user: str, item: str) -> str:
+    """Id of an explanation, from the run's name and the ids of the source tables."""
+    return "/".join(quote(part, safe="") for part in (run, user, item))
+
+
+class Recorder:
+    """Makes the records of one trained model.
+
+    Args:
+        snapshot: what it was trained on.
+        scorer: the model.
+        explainer: of the same model.
+        run: the name to publish under.
+        created: the time to publish under.
+        candidates: bool ``[num_items]``: which items may be recommended; all by default.
+        k: length of a list.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        scorer: Scorer,
+        explainer: Explains,
+        *,
+        run: str,
+        created: datetime,
+        candidates: NDArray[np.bool_] | None = None,
+        k: int = 10,
+    ) -> None:
+        self.snapshot, self.scorer, self.explainer = snapshot, scorer, explainer
+        self.run, self.created, self.candidates, self.k = run, created, candidates, k
+        self.names = Names(snapshot)
+        self.train = snapshot.matrix("train")
+        items = snapshot.of_type(snapshot.item_type).select("id", "iri", "key").rows()
+        self._item_of_iri = {iri: item for item, iri, _ in items}
+        self._item_of_key = {key or iri: item for item, iri, key in items}
+
+    def records(self, users: Sequence[int]) -> Iterator[tuple[Person, list[Record]]]:
+        """Every user (snapshot id) with the explanations of their list; in the order given, a few hundred at a time."""
+        for start in range(0, len(users), USERS):
+            some = users[start : start + USERS]
+            people = self._people(some)
+            keys = [person.key for person in people]
+            frame = recommend(self.scorer, self.snapshot, keys, self.k, candidates=self.candidates)
+            lists: dict[str, list[tuple[int, int]]] = {key: [] for key in keys}
+            for key, rank, item in frame.select("user", "rank", "item").iter_rows():
+                lists[key].append((rank, self._item_of_key[item]))
+            for user, person in zip(some, people, strict=True):
+                yield person, self._of_user(user, person, lists[person.key])
+
+    def _people(self, users: Sequence[int]) -> list[Person]:
+        at = [self.snapshot.offsets[self.snapshot.user_type] + user for user in users]
+        nodes, keys = self.names.nodes(at), self.names.keys(at)
+        return [Person(nodes[place], keys[place]) for place in at]
+
+    def _of_user(self, user: int, person: Person, ranked: list[tuple[int, int]]) -> list[Record]:
+        """The records of one user's list of ranks and items."""
+        found = [self.explainer.explain(user, item, rank=rank) for rank, item in ranked]
+        effects = self._effects(user, found, [item for _, item in ranked])
+        at = [self.snapshot.offsets[self.snapshot.item_type] + item for _, item in ranked]
+        nodes = self.names.nodes(at)
+        return [
+            Record(
+                self.run,
+                self.scorer.name,
+                self.created,
+                person,
+                nodes[at[place]],
+                explanation.item,
+                rank,
+                explanation.score,
+                tuple(
+                    Reason(
+                        number,
+                        path,
+                        path.weight / explanation.mass if explanation.mass else 0.0,
+                        effects.get((_begins_with(path), place)),
+                    )
+                    for number, path in enumerate(explanation.paths, 1)
+                ),
+                explanation.notes,
+            )
+            for place, (explanation, (rank, _)) in enumerate(zip(found, ranked, strict=True))
+        ]
+
+    def _effects(
+        self, user: int, found: Sequence[Explanation], items: list[int]
+    ) -> dict[tuple[str | None, int], float]:
+        """(IRI of an item of the history, place in the list) → effect, for every item with which a path begins."""
+        first = {_begins_with(path) for explanation in found for path in explanation.paths} - {None}
+        iris = sorted(iri for iri in first if iri is not None)
+        if not iris:
+            return {}
+        removed = [self._item_of_iri[iri] for iri in iris]
+        effects = interaction_effects(self.scorer, self.train[[user]], user, removed, items)
+        return {(iri, place): float(effects[n, place]) for n, iri in enumerate(iris) for place in range(len(items))}
+
+
+def _begins_with(path: Path) -> str | None:
+    """IRI of the item of the history with which a path begins."""
+    return path.nodes[1].id if path.relations[0].kind == "interaction" else None
