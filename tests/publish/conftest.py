@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from kgrec.pipeline.run import Run
+    from kgrec.publish import Record, Recorder
+    from kgrec.publish.neo4j import Neo4jPublisher
+    from tests.conftest import LiveNeo4j
+
+CREATED = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def recorder_of() -> Callable[..., Recorder]:
+    """``recorder_of(run, name="small", k=4)``"""
+
+    def make(run: Run, name: str = "small", k: int = 4, created: datetime = CREATED) -> Recorder:
+        from kgrec.pipeline.candidates import candidates_of
+        from kgrec.publish import Recorder
+
+        mask = candidates_of(run.snapshot, run.recipe)
+        return Recorder(run.snapshot, run.scorer, run.explainer, run=name, created=created, candidates=mask, k=k)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def records(small_run: Run, recorder_of: Callable[..., Recorder]) -> dict[str, list[Record]]:
+    """The records of three users of the small run, by the user's key; the last one's are of knowledge alone."""
+    users = [small_run.snapshot.user_id(key) for key in ("7", "21", "33")]
+    knowing = recorder_of(small_run.at_knowledge(1.0))
+    made = [*recorder_of(small_run).records(users[:2]), *knowing.records(users[2:])]
+    return {person.key: found for person, found in made}
+
+
+@pytest.fixture
+def server(neo4j_server: LiveNeo4j, monkeypatch: pytest.MonkeyPatch) -> LiveNeo4j:
+    """A live, empty server that kgrec finds as the managed one."""
+    for name in ("NEO4J_URI", "NEO4J_USER", "NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_DATABASE", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("KGREC_NEO4J_HOME", str(neo4j_server.home.path))
+    return neo4j_server
+
+
+@pytest.fixture
+def publisher(server: LiveNeo4j, small_run: Run) -> Neo4jPublisher:
+    """Writes into the live server."""
+    from kgrec.publish.neo4j import Neo4jPublisher
+
+    made = Neo4jPublisher(server.driver, None, small_run.snapshot)
+    made.prepare()
+    return made

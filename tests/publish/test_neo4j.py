@@ -1,0 +1,471 @@
+"""Explanations in a live Neo4j: what is written, replaced and removed, and that nothing else is."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import kgrec
+from kgrec.errors import StaleError, UnknownIdError, UserError
+from kgrec.explain.types import Node
+from kgrec.pipeline.publish import unpublish
+from kgrec.publish import cypher
+from kgrec.publish.graph import GraphPart
+from kgrec.publish.neo4j import Neo4jPublisher, learned_hops
+
+if TYPE_CHECKING:
+    from kgrec.pipeline.run import Run
+    from kgrec.publish import Record, Recorder
+    from tests.conftest import LiveNeo4j
+
+Records = dict[str, list["Record"]]
+
+
+def write(publisher: Neo4jPublisher, run: str, found: list[Record]) -> list[Record]:
+    """Publishes the records under a run's name; the records as published."""
+    renamed = [replace(record, run=run) for record in found]
+    publisher.write(run, renamed[0].user, renamed)
+    return renamed
+
+
+def graph_of(server: LiveNeo4j, query: str) -> tuple[set[str], Counter[tuple[str, str, str]]]:
+    """Nodes (by id) and relationships (type and ends, counted) that Browser would draw for a query."""
+    with server.driver.session() as session:
+        graph = session.run(query).graph()
+        nodes = {node["id"] for node in graph.nodes}
+        drawn = Counter((r.type, r.start_node["id"], r.end_node["id"]) for r in graph.relationships)
+    return nodes, drawn
+
+
+def dump(server: LiveNeo4j) -> tuple[list[Any], list[Any]]:
+    """Everything in the database, in a fixed order, without the server's own ids."""
+    nodes = server.rows("MATCH (n) RETURN labels(n) AS l, properties(n) AS p")
+    edges = server.rows(
+        "MATCH (a)-[r]->(b) RETURN coalesce(a.id, a.name), type(r), coalesce(b.id, b.name), properties(r)"
+    )
+    return sorted(map(repr, nodes)), sorted(map(repr, edges))
+
+
+def own(record: Record) -> tuple[set[str], Counter[tuple[str, str, str]]]:
+    """The nodes of an explanation and the relationships that begin at it."""
+    nodes = {record.id, record.user.node.id, record.item.id}
+    edges = Counter({("FOR", record.id, record.user.node.id): 1, ("RECOMMENDS", record.id, record.item.id): 1})
+    for reason in record.reasons:
+        between = reason.path.nodes[1:-1] or reason.path.nodes[1:]
+        nodes |= {node.id for node in between}
+        edges.update(("STEP", record.id, node.id) for node in between)
+    return nodes, edges
+
+
+def on_paths(record: Record, publisher: Neo4jPublisher) -> set[tuple[str, str, str]]:
+    """The relationships on its paths: type and ends."""
+    assert publisher.parts is not None
+    part = publisher.parts.of([record])
+    found = {("LEARNED_HOP", a, b) for a, b, _ in learned_hops([record])}
+    for reason in record.reasons:
+        for a, b, hop in zip(reason.path.nodes, reason.path.nodes[1:], reason.path.relations):
+            if not hop.learned:
+                ends = (a.id, b.id) if hop.direction == "forward" else (b.id, a.id)
+                found.add((part.type_of(hop), *ends))
+    return found
+
+
+# --- what is written
+
+
+def test_an_explanation_and_its_steps(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    for found in records.values():
+        write(publisher, "small", found)
+    everything = [record for found in records.values() for record in found]
+    rows = server.rows("MATCH (e:Explanation) RETURN properties(e) ORDER BY e.id")
+    assert [row[0]["id"] for row in rows] == sorted(record.id for record in everything)
+    of = {row[0]["id"]: row[0] for row in rows}
+    for record in everything:
+        about = of[record.id]
+        assert about.pop("created").to_native() == record.created
+        assert about == {
+            "id": record.id,
+            "name": f"rank {record.rank} · small",
+            "user": record.user.key,
+            "item": record.item_key,
+            "rank": record.rank,
+            "score": record.score,
+            "model": record.model,
+            "run": "small",
+            "text": record.text,
+        }
+        steps = server.rows(
+            "MATCH (:Explanation {id: $id})-[s:STEP]->(n) RETURN properties(s), n.id ORDER BY s.path, s.position",
+            id=record.id,
+        )
+        for reason in record.reasons:
+            mine = [(s, n) for s, n in steps if s["path"] == reason.number]
+            nodes = [node.id for node in reason.path.nodes]
+            assert [n for _, n in mine] == (nodes[1:-1] or nodes[1:])
+            for position, (step, _) in enumerate(mine, 1):
+                assert step["position"] == position
+                assert step["weight"] == reason.path.weight
+                assert step["share"] == reason.share
+                assert step["text"] == reason.path.text
+                assert step.get("effect") == (reason.effect if position == 1 else None)
+                assert step["nodes"] == nodes
+                assert step["kinds"] == [hop.kind for hop in reason.path.relations]
+                assert step["forward"] == [hop.direction == "forward" for hop in reason.path.relations]
+    kinds = {hop.kind for record in everything for reason in record.reasons for hop in reason.path.relations}
+    assert {"interaction", "fact"} < kinds
+
+
+def test_learned_hops_are_the_runs(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    write(publisher, "small", records["7"])
+    write(publisher, "small", records["21"])
+    expected = learned_hops([*records["7"], *records["21"]])
+    rows = server.rows("MATCH (a)-[h:LEARNED_HOP]->(b) RETURN a.id, b.id, h.kind, h.support, h.run")
+    assert sorted(rows) == sorted([*hop, support, "small"] for hop, support in expected.items())
+
+
+def test_facts_and_interactions_are_the_graphs(
+    server: LiveNeo4j, publisher: Neo4jPublisher, records: Records, small_run: Run
+) -> None:
+    """Where the graph is not in the database, what paths pass of it is; every relationship is an edge of it."""
+    for found in records.values():
+        write(publisher, "small", found)
+    snapshot = small_run.snapshot
+    iri = {(kind, n): iri for kind, n, iri in snapshot.nodes.select("type", "id", "iri").iter_rows()}
+    train = {
+        (iri["User", u], iri["Movie", i]): (value, at)
+        for u, i, value, at in snapshot.pairs("train").select("user", "item", "value", "timestamp").iter_rows()
+    }
+    found = server.rows("MATCH (u:User)-[r:INTERACTED]->(i:Movie) RETURN u.id, i.id, r.value, r.at")
+    assert found
+    for user, item, value, at in found:
+        assert train[user, item] == (value, at.to_native().timestamp())
+    facts = {(iri[st, s], r, iri[tt, t]) for st, s, r, tt, t, _ in snapshot.edges.iter_rows()}
+    others = server.rows(
+        "MATCH (a:Entity)-[r]->(b:Entity) WHERE NOT type(r) IN ['INTERACTED', 'LEARNED_HOP'] RETURN a.id, type(r), b.id"
+    )
+    assert others
+    assert {(a, r.lower(), b) for a, r, b in others} <= facts
+    labels = dict(snapshot.nodes.select("iri", "label").iter_rows())
+    for label, name, node in server.rows("MATCH (n:Movie) RETURN labels(n), n.name, n.id"):
+        assert sorted(label) == ["Entity", "Movie"]
+        assert name == labels[node]
+
+
+# --- one query a need
+
+
+def test_one_explanation(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    for run in ("small", "other"):
+        for found in records.values():
+            published = write(publisher, run, found)
+            for record in published:
+                assert graph_of(server, cypher.one_explanation(record.id)) == own(record)
+
+
+def test_its_paths(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    published = [record for found in records.values() for record in write(publisher, "small", found)]
+    write(publisher, "other", records["21"])
+    for record in published:
+        nodes, edges = graph_of(server, cypher.its_paths(record.id))
+        assert set(edges) == on_paths(record, publisher)
+        assert nodes == {node.id for reason in record.reasons for node in reason.path.nodes}
+        for reason in record.reasons:
+            kinds = Counter(hop.kind for hop in reason.path.relations)
+            assert sum(kinds.values()) == len(reason.path.relations)
+
+
+def test_all_reasons_of_a_user(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    for run in ("small", "other"):
+        for found in records.values():
+            write(publisher, run, found)
+    nodes, edges = graph_of(server, cypher.reasons_of_user("small", "21"))
+    mine = [own(record) for record in records["21"]]
+    assert nodes == set().union(*(n for n, _ in mine))
+    assert edges == sum((e for _, e in mine), Counter())
+
+
+def test_users_to_whom_an_entity_matters(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    for found in records.values():
+        write(publisher, "small", found)
+    write(publisher, "other", records["21"])
+    everything = [record for found in records.values() for record in found]
+    passed = Counter(
+        node for record in everything for reason in record.reasons for node in set(reason.path.nodes[1:-1])
+    )
+    for entity, _ in passed.most_common(3):
+        nodes, edges = graph_of(server, cypher.users_of_entity("small", entity.label, limit=1000))
+        with_it = [r for r in everything if any(entity in reason.path.nodes[1:-1] for reason in r.reasons)]
+        assert nodes == {entity.id} | {r.id for r in with_it} | {r.user.node.id for r in with_it}
+        assert {edge for edge in edges if edge[0] == "STEP"} == {("STEP", r.id, entity.id) for r in with_it}
+    rows = server.rows(cypher.users_of_entity("small", passed.most_common(1)[0][0].label, limit=2))
+    assert len(rows) == 2
+
+
+def test_two_runs_compared(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    a = write(publisher, "a", records["7"])
+    b = write(publisher, "b", [replace(record, rank=5 - record.rank) for record in records["7"][1:]])
+    write(publisher, "c", records["7"])
+    write(publisher, "a", records["21"])
+    nodes, edges = graph_of(server, cypher.runs_compared(["a", "b"], "7"))
+    assert nodes == {r.id for r in [*a, *b]} | {r.item.id for r in a} | {a[0].user.node.id}
+    assert sum(edges.values()) == 2 * len([*a, *b])
+    table = server.rows(cypher.ranks_compared(["a", "b"], "7"))
+    ranks = {r.item.label: r.rank for r in b}
+    assert table == [[r.item.label, r.rank, ranks.get(r.item.label)] for r in a]
+
+
+# --- replaced and removed
+
+
+def test_again_replaces(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    for run in ("small", "other"):
+        for found in records.values():
+            write(publisher, run, found)
+    whole = dump(server)
+    write(publisher, "small", records["7"])
+    assert dump(server) == whole
+    fewer = write(publisher, "small", records["7"][:1])
+    assert server.rows("MATCH (e:Explanation {run: 'small', user: '7'}) RETURN count(e)") == [[1]]
+    kept = learned_hops([*fewer, *records["21"], *records["33"]])
+    rows = server.rows("MATCH (a)-[h:LEARNED_HOP {run: 'small'}]->(b) RETURN a.id, b.id, h.kind")
+    assert sorted(map(tuple, rows)) == sorted(kept)
+    write(publisher, "small", records["7"])
+    assert dump(server) == whole
+    publisher.forget("small", [records["7"][0].user])
+    assert server.rows("MATCH (e:Explanation {run: 'small'}) RETURN DISTINCT e.user") == [["7"]]
+    assert server.rows("MATCH (e:Explanation {run: 'other'}) RETURN count(e)") == [[12]]
+
+
+def test_unpublish(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+    foreign = (
+        "CREATE (a:Entity {id: 'urn:theirs', name: 'x'})-[:LEARNED_HOP {run: 'theirs', kind: 'latent'}]->(b:Thing),"
+        " (:Explanation {id: 'theirs', run: 'theirs', user: '7'})-[:STEP]->(b)"
+    )
+    server.rows(foreign)
+    for found in records.values():
+        write(publisher, "other", found)
+    before = dump(server)
+    for found in records.values():
+        write(publisher, "small", found)
+    with pytest.raises(UnknownIdError, match="nearest: small"):
+        unpublish("smal", None)
+    assert unpublish("small", None) == 12
+    assert dump(server) == before
+    with pytest.raises(UnknownIdError, match="no published run"):
+        unpublish("small", None)
+    unpublish("other", None)
+    nodes, edges = dump(server)
+    assert not [text for text in nodes if "Explanation" in text and "theirs" not in text]
+    assert all("theirs" in text for text in edges if "LEARNED_HOP" in text or "STEP" in text)
+
+
+def test_a_fault_inside_the_transaction_leaves_the_old(
+    server: LiveNeo4j, publisher: Neo4jPublisher, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(publisher, "small", records["7"])
+    before = dump(server)
+
+    def fail(self: GraphPart, tx: object) -> None:
+        raise OSError("gone")
+
+    monkeypatch.setattr(GraphPart, "ensure", fail)
+    with pytest.raises(OSError, match="gone"):
+        write(publisher, "small", records["7"][:1])
+    assert dump(server) == before
+
+
+def _republish(uri: str, auth: tuple[str, str], snapshot: Any, versions: list[list[Record]]) -> None:
+    from neo4j import GraphDatabase
+
+    with GraphDatabase.driver(uri, auth=auth) as driver:
+        publisher = Neo4jPublisher(driver, None, snapshot)
+        while True:
+            for version in versions:
+                publisher.write("small", version[0].user, version)
+
+
+def test_killed_while_it_replaces(
+    server: LiveNeo4j, publisher: Neo4jPublisher, records: Records, small_run: Run
+) -> None:
+    """kill -9 at any moment: the user's explanations are all of one publication, whole."""
+    versions = [
+        [replace(record, created=record.created + timedelta(days=day), run="small") for record in found]
+        for day, found in enumerate((records["7"], records["7"][:2], records["7"][1:]))
+    ]
+    expected = []
+    for version in versions:
+        publisher.write("small", version[0].user, version)
+        expected.append(owned(server))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["neo4j", "kgrec.publish.neo4j"])
+    rng = random.Random(4)
+    assert server.connection.auth is not None
+    seen = set()
+    for _ in range(6):
+        process = context.Process(
+            target=_republish, args=(server.connection.uri, server.connection.auth, small_run.snapshot, versions)
+        )
+        process.start()
+        time.sleep(rng.uniform(0.5, 1.5))
+        assert process.is_alive()
+        process.kill()
+        process.join()
+        seen.add(expected.index(settled(server)))
+    assert seen <= {0, 1, 2}
+
+
+def settled(server: LiveNeo4j) -> list[Any]:
+    """What the run owns once the server has noticed that its client is gone."""
+    for _ in range(100):
+        others = server.rows(
+            "SHOW TRANSACTIONS YIELD currentQuery, status WHERE NOT currentQuery STARTS WITH 'SHOW' RETURN count(*)"
+        )
+        if others == [[0]]:
+            break
+        time.sleep(0.1)
+    return owned(server)
+
+
+def owned(server: LiveNeo4j) -> list[Any]:
+    steps = server.rows(
+        "MATCH (e:Explanation {run: 'small'})-[s]->(n) RETURN e.id, toString(e.created), type(s), s.path, s.position, n.id"
+    )
+    hops = server.rows("MATCH (a)-[h:LEARNED_HOP {run: 'small'}]->(b) RETURN a.id, b.id, h.kind")
+    return [sorted(map(repr, steps)), sorted(map(repr, hops))]
+
+
+# --- other people's data
+
+
+def test_foreign_data_is_untouched(server: LiveNeo4j, records: Records, small_run: Run) -> None:
+    movie = records["7"][0].reasons[0].path.nodes[1].id
+    server.rows(
+        "CREATE (a:Person:Actor {name: 'Ada', born: 1815})-[:ACTED_IN {roles: ['x']}]->(b:Entity {id: $id, name: 'mine'})"
+        "CREATE (a)-[:LIKES]->(a)",
+        id=movie,
+    )
+    before = server.rows("MATCH (n) WHERE n:Person OR n.id = $id RETURN labels(n), properties(n)", id=movie)
+    edges = server.rows("MATCH (:Person)-[r]->() RETURN type(r), properties(r) ORDER BY type(r)")
+    publisher = Neo4jPublisher(server.driver, None, small_run.snapshot)
+    publisher.prepare()
+    write(publisher, "small", records["7"])
+    publisher.remove("small")
+    after = server.rows("MATCH (n) WHERE n:Person OR n.id = $id RETURN labels(n), properties(n)", id=movie)
+    assert sorted(map(repr, after)) == sorted(map(repr, before))
+    assert server.rows("MATCH (:Person)-[r]->() RETURN type(r), properties(r) ORDER BY type(r)") == edges
+
+
+def test_clashing_explanations_are_refused(server: LiveNeo4j, small_run: Run) -> None:
+    server.rows("CREATE (:Explanation {id: 'same'}), (:Explanation {id: 'same'})")
+    before = dump(server)
+    with pytest.raises(UserError, match="clash"):
+        Neo4jPublisher(server.driver, None, small_run.snapshot).prepare()
+    assert dump(server) == before
+
+
+HOSTILE = st.text(
+    st.one_of(st.characters(codec="utf-8"), st.sampled_from("`'\"\\\x00\n\r\u2028{}()[]:;#&+%$")), min_size=1
+) | st.sampled_from(
+    ["`", "\\u0060", "a`]->() DETACH DELETE n //", "'}) DETACH DELETE n //", "\\u0027", "\\\\u0027", "\x00", "$run"]
+)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(names=st.lists(HOSTILE, min_size=100, max_size=100, unique=True))
+def test_hostile_names(names: list[str], publisher: Neo4jPublisher, server: LiveNeo4j, records: Records) -> None:
+    """A thousand of them as labels, model, text and ids: nothing changes outside their own nodes."""
+    write(publisher, "small", records["21"])
+    untouched = dump(server)
+    template = records["7"][0]
+    reason = template.reasons[0]
+    hostile = [
+        replace(
+            template,
+            run=name,
+            model=name,
+            item_key=name,
+            item=Node(f"urn:hostile:{number}", "Movie", name),
+            reasons=(replace(reason, path=replace(reason.path, text=name, nodes=(*reason.path.nodes[:-1], Node(
+                f"urn:hostile:{number}", "Movie", name
+            )))),),
+        )
+        for number, name in enumerate(names)
+    ]
+    publisher.write("hostile", template.user, hostile)
+    rows = server.rows("MATCH (e:Explanation {model: e.run})-[:RECOMMENDS]->(i) RETURN e.run, e.model, e.item, i.name")
+    assert sorted(map(tuple, rows)) == sorted((name, name, name, name) for name in names)
+    for record in hostile:
+        assert server.rows(cypher.one_explanation(record.id))
+    for name in names[:20]:
+        assert len(server.rows(cypher.reasons_of_user(name, template.user.key))) == 3
+        assert server.rows(f"RETURN {cypher.literal(name)}") == [[name]]
+    server.rows("MATCH (e:Explanation {model: e.run}) SET e.run = 'hostile'")
+    publisher.remove("hostile")
+    server.rows("MATCH (n:Entity) WHERE n.id STARTS WITH 'urn:hostile:' DETACH DELETE n")
+    server.rows("MATCH (n) WHERE NOT (n)--() DELETE n")
+    assert set(untouched[0]) <= set(dump(server)[0])
+    assert set(untouched[1]) <= set(dump(server)[1])
+
+
+# --- the whole road
+
+
+def test_publish_then_nothing_to_do(server: LiveNeo4j, small_run: Run) -> None:
+    done = small_run.publish("neo4j", ["7", "21", "7"], 3, name="small")
+    assert (done.users, done.explanations, done.place) == (2, 6, server.connection.uri)
+    assert [file.name for file in done.files] == ["kgrec.grass", "kgrec.cypher"]
+    said: list[str] = []
+    again = kgrec.open_run(small_run.paths.recipe, run_dir=small_run.paths.run)
+    again.all(progress=Said(said))
+    assert len(said) == 8
+    assert all(line.endswith("nothing changed, skipped") for line in said)
+    assert server.connection.password is not None
+    for file in small_run.paths.run.rglob("*"):
+        if file.is_file():
+            assert server.connection.password.encode() not in file.read_bytes()
+
+
+class Said:
+    """A progress that remembers what it was told."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.say = lines.append
+
+    def task(self, *_: object, **__: object) -> Iterator[None]:
+        raise AssertionError("nothing was to be done")
+
+
+def test_favourites_run_as_they_are(server: LiveNeo4j, small_run: Run) -> None:
+    done = small_run.publish("neo4j", ["7"], 3, name="small")
+    queries = done.files[1].read_text().split(";\n")
+    assert len([query for query in queries if query.strip()]) == 6
+    for query in queries[:-1]:
+        assert query.strip().startswith("// ")
+        assert server.rows(query)
+
+
+def test_refused_before_anything_is_written(server: LiveNeo4j, small_run: Run, tmp_path: Any) -> None:
+    with pytest.raises(UnknownIdError, match="nearest: "):
+        small_run.publish("neo4j", ["7", "777"])
+    fresh = kgrec.open_run(small_run.paths.recipe, run_dir=tmp_path / "none")
+    with pytest.raises(StaleError, match=r"has not been made(.|\n)*kgrec build"):
+        fresh.publish("neo4j", ["7"])
+    assert dump(server) == ([], [])
+
+
+def test_link_of_what_is_not_published(server: LiveNeo4j, small_run: Run) -> None:
+    small_run.publish("neo4j", ["7"], 2, name="small")
+    item = small_run.recommend("7", k=1)["item"][0]
+    assert "arg=MATCH" in small_run.browser_link("7", item, "small")
+    with pytest.raises(UserError, match=r"not in Neo4j(.|\n)*--users 7"):
+        small_run.browser_link("7", item, "smaller")

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kgrec.publish.records import explanation_id
+
+if TYPE_CHECKING:
+    from kgrec.pipeline.run import Run
+    from kgrec.publish import Record, Recorder
+
+
+def test_they_are_the_lists_and_the_explanations(small_run: Run, records: dict[str, list[Record]]) -> None:
+    for key, found in records.items():
+        run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
+        listed = run.recommend(key, k=4)
+        assert [record.item_key for record in found] == listed["item"].to_list()
+        assert [record.rank for record in found] == [1, 2, 3, 4]
+        assert [record.score for record in found] == pytest.approx(listed["score"].to_list(), rel=1e-5)
+        for record in found:
+            explanation = run.explain(key, record.item_key)
+            assert [reason.path for reason in record.reasons] == list(explanation.paths)
+            assert record.user.key == key
+            assert record.user.node == explanation.paths[0].nodes[0]
+            assert record.item == explanation.paths[0].nodes[-1]
+            assert record.text.splitlines() == [*(path.text for path in explanation.paths), *explanation.notes]
+
+
+def test_shares_are_weights_by_the_mass_of_the_score(small_run: Run, records: dict[str, list[Record]]) -> None:
+    for key, found in records.items():
+        run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
+        for record in found:
+            explanation = run.explain(key, record.item_key)
+            mass = sum(abs(part) for _, part in explanation.channels) + abs(explanation.prior)
+            assert mass >= abs(record.score) * (1 - 1e-9)
+            for reason in record.reasons:
+                assert reason.share == pytest.approx(reason.path.weight / mass)
+                assert -1 <= reason.share <= 1
+
+
+def test_effects_are_those_of_the_first_interaction(small_run: Run, records: dict[str, list[Record]]) -> None:
+    snapshot = small_run.snapshot
+    for key, found in records.items():
+        run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
+        user = snapshot.user_id(key)
+        history = snapshot.matrix("train")[[user]].indices
+        for record in found[:2]:
+            item = snapshot.item_id(record.item_key)
+            for reason in record.reasons:
+                out = snapshot.item_id(reason.path.nodes[1].id)
+                without = run.explainer.explain(user, item, history=history[history != out]).score
+                assert reason.effect == pytest.approx(record.score - without, abs=1e-4)
+
+
+def test_of_another_model(linear_run: Run, recorder_of: Callable[..., Recorder]) -> None:
+    ((person, found),) = recorder_of(linear_run, k=3).records([5])
+    assert [record.rank for record in found] == [1, 2, 3]
+    assert found[0].model == linear_run.scorer.name
+    for record in found:
+        assert record.user == person
+        for reason in record.reasons:
+            assert (reason.effect is None) == (reason.path.relations[0].kind != "interaction")
+            assert abs(reason.share) <= 1 + 1e-9
+
+
+def test_ids_are_plain_text() -> None:
+    assert explanation_id("movielens", "42", "318") == "movielens/42/318"
+    hostile = explanation_id("a/b", "'; MATCH (n)", "`\n\x00é")
+    assert hostile == "a%2Fb/%27%3B%20MATCH%20%28n%29/%60%0A%00%C3%A9"
+    assert explanation_id("a", "b/c", "d") != explanation_id("a/b", "c", "d")
