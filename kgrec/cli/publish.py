@@ -69,13 +69,8 @@ def _show(done: Published) -> None:
     if done.to == "rdf":
         say(f"  read them   kgrec query RECIPE 'SELECT * {{ GRAPH <{done.place}> {{ ?s ?p ?o }} }}'")
         return
-    for file in done.files:
-        say(f"  {_USE[file.suffix]}   {file}")
-    if done.link:
-        say(f"  one of them {done.link}")
-
-
-_USE = {
-    ".grass": "style     (in Neo4j Browser run :style and drop this file into its frame)",
-    ".cypher": "favourites (drop this file onto Neo4j Browser)",
-}
+    if done.files:
+        say(f"  style       {done.files[0]}")
+        say(f"  favourites  {done.files[2]} (their text: {done.files[1].name})")
+        say("  drop both onto the window of Neo4j Browser; then open")
+        say(f"  {done.link}")

@@ -87,12 +87,14 @@ def _into_neo4j(run: Run, recorder: Recorder, ids: list[int], everybody: bool, p
     from kgrec.store.neo4j.connection import connection, open_driver
 
     to = connection()
-    with open_driver(to) as driver:
-        number, first = _write(Neo4jPublisher(driver, to.database, run.snapshot), recorder, ids, everybody, progress)
     name = recorder.run
+    with open_driver(to) as driver:
+        publisher = Neo4jPublisher(driver, to.database)
+        number, first = _write(run, publisher, recorder, ids, everybody, progress)
+        others = [other for other in publisher.runs() if other != name]
     if first is None:
         return Published(name, "neo4j", to.uri, len(ids), number)
-    files = write_files(run, first)
+    files = write_files(run, first, next(iter(others), name))
     return Published(
         name, "neo4j", to.uri, len(ids), number, files, link(browser_url(to), to, one_explanation(first.id))
     )
@@ -103,17 +105,24 @@ def _into_rdf(run: Run, recorder: Recorder, ids: list[int], everybody: bool, pro
     from kgrec.publish.rdf import RdfPublisher
 
     with run.published_store() as store:
-        number, _ = _write(RdfPublisher(store, run.snapshot), recorder, ids, everybody, progress)
+        number, _ = _write(run, RdfPublisher(store), recorder, ids, everybody, progress)
     graph = explanation_graph(run.recipe.base, recorder.run)
     return Published(recorder.run, "rdf", graph, len(ids), number)
 
 
 def _write(
-    publisher: Neo4jPublisher | RdfPublisher, recorder: Recorder, ids: list[int], everybody: bool, progress: Progress
+    run: Run,
+    publisher: Neo4jPublisher | RdfPublisher,
+    recorder: Recorder,
+    ids: list[int],
+    everybody: bool,
+    progress: Progress,
 ) -> tuple[int, Record | None]:
     """How many explanations were written, and one of them."""
+    from kgrec.publish.records import Owner
+
     number, first, people = 0, None, []
-    publisher.prepare()
+    publisher.prepare(run.snapshot, Owner(run.recipe.name, run.recipe.base))
     with progress.task("publishing", len(ids), "users") as task:
         for person, records in recorder.records(ids):
             publisher.write(recorder.run, person, records)
@@ -126,15 +135,14 @@ def _write(
     return number, first
 
 
-def write_files(run: Run, example: Record) -> tuple[Path, ...]:
-    """The style and the favourites beside the run; the favourites ask for one of its explanations."""
+def write_files(run: Run, example: Record, other: str) -> tuple[Path, ...]:
+    """The style and the favourites beside the run; the favourites ask for one of its explanations, and compare it with
+    another run's."""
     from kgrec.publish import browser, cypher
 
     snapshot = run.snapshot
     others = [kind for kind in snapshot.num_nodes if kind not in (snapshot.user_type, snapshot.item_type)]
-    style = browser.grass(snapshot.user_type, snapshot.item_type, others)
-    queries = browser.favourites(cypher.needs(example))
-    return browser.write_files(run.paths.run / "browser", style, queries)
+    return browser.write_files(run.paths.run / "browser", browser.grass(others), cypher.needs(example, other))
 
 
 def unpublish(name: str, store: Run | None) -> int:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
+from zipfile import ZipFile, ZipInfo
 
 from kgrec.errors import StorageError
+from kgrec.store.neo4j import names
 
 if TYPE_CHECKING:
     from kgrec.store.neo4j.connection import Connection
@@ -50,7 +53,7 @@ relationship {
 
 OWNED = """\
 node.Explanation {
-  diameter: 65px;
+  diameter: 75px;
   color: #FFC454;
   border-color: #D7A013;
   border-width: 2px;
@@ -112,17 +115,15 @@ relationship.INTERACTED {
 """What explanations own stands out; a learned hop is told from facts."""
 
 
-def grass(user_label: str, item_label: str, entity_labels: Sequence[str]) -> str:
+def grass(entity_types: Sequence[str]) -> str:
     """The style: users, items, entity types and what explanations own told apart.
 
     Args:
-        user_label, item_label, entity_labels: node labels in the database.
+        entity_types: node types besides users and items; one whose label a style cannot name stays grey.
     """
-    entities = [
-        _node(label, 60, ENTITY_COLOURS[n % len(ENTITY_COLOURS)]) for n, label in enumerate(sorted(set(entity_labels)))
-    ]
-    parts = (STYLE, *entities, _node(user_label, 65, USER_COLOUR), _node(item_label, 80, ITEM_COLOUR), OWNED)
-    return "\n".join(parts)
+    labels = sorted(label for label in map(names.label, set(entity_types)) if re.fullmatch(r"\w+", label, re.ASCII))
+    entities = [_node(label, 60, ENTITY_COLOURS[n % len(ENTITY_COLOURS)]) for n, label in enumerate(labels)]
+    return "\n".join((STYLE, *entities, _node(names.USER, 65, USER_COLOUR), _node(names.ITEM, 80, ITEM_COLOUR), OWNED))
 
 
 def _node(label: str, diameter: int, colours: tuple[str, str, str]) -> str:
@@ -133,25 +134,28 @@ def _node(label: str, diameter: int, colours: tuple[str, str, str]) -> str:
     )
 
 
-def favourites(titled: Sequence[tuple[str, str]]) -> str:
-    """Titles and queries as one file of Cypher: a comment is a favourite's title."""
-    return "\n\n".join(f"// {title}\n{query};" for title, query in titled) + "\n"
+def write_files(folder: Path, style: str, titled: Sequence[tuple[str, str]]) -> tuple[Path, ...]:
+    """Writes ``kgrec.grass``, ``kgrec.cypher``, and ``kgrec.zip``, which Browser takes as a folder of favourites.
 
-
-def write_files(folder: Path, style: str, queries: str) -> tuple[Path, Path]:
-    """Writes ``kgrec.grass`` and ``kgrec.cypher``.
+    Args:
+        folder: made where it is not there.
+        style: see :func:`grass`.
+        titled: titles and queries.
 
     Raises:
         StorageError: they cannot be written.
     """
-    files = folder / "kgrec.grass", folder / "kgrec.cypher"
+    favourites = {title: f"// {title}\n{query}" for title, query in titled}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file, content in zip(files, (style, queries), strict=True):
-            file.write_text(content, encoding="utf-8")
+        (folder / "kgrec.grass").write_text(style, encoding="utf-8")
+        (folder / "kgrec.cypher").write_text("".join(f"{text};\n\n" for text in favourites.values()), encoding="utf-8")
+        with ZipFile(folder / "kgrec.zip", "w") as archive:
+            for title, text in favourites.items():
+                archive.writestr(ZipInfo(f"kgrec/{title}.cypher"), text)
     except OSError as error:
         raise StorageError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    return files
+    return tuple(folder / f"kgrec.{suffix}" for suffix in ("grass", "cypher", "zip"))
 
 
 def browser_url(to: Connection) -> str:

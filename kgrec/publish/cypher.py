@@ -41,10 +41,10 @@ def reasons_of_user(run: str, user: str) -> str:
     return f"MATCH p = (:Explanation {{run: {literal(run)}, user: {literal(user)}}})-[:{OWN}]->()\nRETURN p"
 
 
-def users_of_entity(run: str, name: str, limit: int = 25) -> str:
-    """The users to whom an entity matters most, by the weight of the paths that pass it."""
+def users_of_entity(run: str, entity: str, limit: int = 25) -> str:
+    """The users to whom an entity (by its id) matters most, by the weight of the paths that pass it."""
     return (
-        f"MATCH p = (:Entity {{name: {literal(name)}}})<-[s:STEP]-(:Explanation {{run: {literal(run)}}})-[:FOR]->()\n"
+        f"MATCH p = (:Entity {{id: {literal(entity)}}})<-[s:STEP]-(:Explanation {{run: {literal(run)}}})-[:FOR]->()\n"
         f"RETURN p ORDER BY abs(s.weight) DESC LIMIT {limit}"
     )
 
@@ -70,16 +70,16 @@ def ranks_compared(runs: Iterable[str], user: str) -> str:
     )
 
 
-def needs(record: Record) -> list[tuple[str, str]]:
-    """One query a need, with a record to begin with: (title, query)."""
+def needs(record: Record, other: str) -> list[tuple[str, str]]:
+    """One query a need, with a record to begin with and another run to compare with: (title, query)."""
     reason = next(iter(record.reasons), None)
-    entity = record.item.label if reason is None else reason.path.nodes[1].label
+    entity = record.item.id if reason is None else reason.path.nodes[-2].id
     run, user = record.run, record.user.key
     return [
         ("One explanation", one_explanation(record.id)),
-        ("The relationships on its paths, and no other", its_paths(record.id)),
+        ("The relationships on its paths and no other", its_paths(record.id)),
         ("All reasons of a user", reasons_of_user(run, user)),
         ("All users to whom an entity matters", users_of_entity(run, entity)),
-        ("Two runs compared for a user (put another run's name)", runs_compared([run, run], user)),
-        ("Two runs compared, as a table", ranks_compared([run, run], user)),
+        ("Two runs compared", runs_compared([run, other], user)),
+        ("Two runs compared as a table", ranks_compared([run, other], user)),
     ]

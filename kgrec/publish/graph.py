@@ -1,32 +1,39 @@
-"""The part of the graph that published paths pass, so that they can be read where the graph itself is not."""
+"""The part of the graph that published paths pass, in a database.
+
+Where a database holds the whole graph, nothing of it is written: what paths pass has to be there.  Where it holds none,
+or only what was published before, the nodes, facts and training interactions on the paths are written in the form of
+:class:`kgrec.store.neo4j.store.Neo4jStore`, so that whoever keeps the graph elsewhere reads explanations all the same;
+loading the graph later completes it.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kgrec.dataset.snapshot import Snapshot
+from kgrec.errors import UserError
 from kgrec.explain.types import Node, Path, Relation
 from kgrec.publish.passed import Passed
-from kgrec.publish.records import Record
+from kgrec.publish.records import Owner, Record
+from kgrec.store.neo4j import names
+from kgrec.store.neo4j.marker import check_clashes, check_owner, prepare, read_marker, relation_types
 
 if TYPE_CHECKING:
     import neo4j
 
-INTERACTED = "INTERACTED"
-
 WRITE_NODES = """
 UNWIND $nodes AS node
 MERGE (n:Entity {id: node.id})
-ON CREATE SET n:$(node.labels), n += node.properties
+ON CREATE SET n.name = node.name
+SET n:$(node.labels)
 """
-WRITE_EDGES = """
-UNWIND $edges AS edge
-MATCH (a:Entity {id: edge.source}), (b:Entity {id: edge.target})
-MERGE (a)-[r:$(edge.type) {source: edge.origin}]->(b)
+WRITE_FACTS = """
+UNWIND $facts AS fact
+MATCH (a:Entity {id: fact.source}), (b:Entity {id: fact.target})
+MERGE (a)-[:$(fact.type) {source: fact.origin}]->(b)
 """
 WRITE_INTERACTIONS = """
 UNWIND $interactions AS one
@@ -34,43 +41,88 @@ MATCH (u:Entity {id: one.user}), (i:Entity {id: one.item})
 MERGE (u)-[r:INTERACTED]->(i)
 ON CREATE SET r += one.properties
 """
+LACKS_NODE = "UNWIND $nodes AS node WITH node WHERE NOT EXISTS { (:Entity {id: node.id}) } RETURN node.id AS lacks"
+LACKS_FACT = """
+UNWIND $facts AS fact
+MATCH (a:Entity {id: fact.source}), (b:Entity {id: fact.target})
+WITH a, b, fact WHERE NOT EXISTS { (a)-[r {source: fact.origin}]->(b) WHERE type(r) = fact.type }
+RETURN fact.source + ' ' + fact.type + ' ' + fact.target AS lacks
+"""
+LACKS_INTERACTION = """
+UNWIND $interactions AS one
+MATCH (u:Entity {id: one.user}), (i:Entity {id: one.item})
+WITH u, i WHERE NOT EXISTS { (u)-[:INTERACTED]->(i) }
+RETURN u.id + ' INTERACTED ' + i.id AS lacks
+"""
+WRITE_RELATIONS = f"UNWIND $rows AS row MERGE (r:{names.RELATION} {{predicate: row[0]}}) SET r.type = row[1]"
+WRITE_LABELS = f"MATCH (g:{names.GRAPH} {{id: 'graph'}}) SET g.labels = $labels"
 
 
 @dataclass(frozen=True)
 class GraphPart:
-    """Nodes, facts and interactions."""
+    """Nodes, facts and interactions.
 
-    nodes: list[dict[str, Any]]
-    edges: list[dict[str, Any]]
-    interactions: list[dict[str, Any]]
-
-    def type_of(self, hop: Relation) -> str:
-        return INTERACTED if hop.kind == "interaction" else relationship_type(hop.name)
-
-    def ensure(self, tx: neo4j.ManagedTransaction) -> None:
-        tx.run(WRITE_NODES, nodes=self.nodes).consume()
-        tx.run(WRITE_EDGES, edges=self.edges).consume()
-        tx.run(WRITE_INTERACTIONS, interactions=self.interactions).consume()
-
-
-def relationship_type(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^\w]+", "_", name).upper() or "RELATED"
-
-
-class GraphParts:
-    """Looks up what paths pass in a snapshot.
-
-    Args:
-        snapshot: with which the paths were made.
+    Attributes:
+        nodes: ``id``, ``name``, ``labels``.
+        facts: ``source``, ``target`` (ids), ``type``, ``origin`` (the source's name).
+        interactions: ``user``, ``item`` (ids), ``properties``.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.passed = Passed(snapshot)
+    nodes: list[dict[str, Any]]
+    facts: list[dict[str, Any]]
+    interactions: list[dict[str, Any]]
 
-    def of(self, records: Iterable[Record]) -> GraphPart:
+
+class DatabaseGraph:
+    """The graph of one snapshot in one database.
+
+    Args:
+        session: of the database.
+        snapshot: with which the paths were made.
+        owner: of the graph.
+
+    Raises:
+        UserError: the database holds half of another recipe's graph, or others' nodes or constraints are in the way;
+            nothing was written.
+    """
+
+    def __init__(self, session: neo4j.Session, snapshot: Snapshot, owner: Owner) -> None:
+        self.passed = Passed(snapshot)
+        self.user_type, self.item_type = snapshot.user_type, snapshot.item_type
+        self._predicates: dict[str, str] = dict(snapshot.relations.select("name", "iri").iter_rows())
+        marker = read_marker(session)
+        self.whole = marker is not None and marker.digest is not None
+        """Whether all of a graph is there, of this recipe or of another one."""
+        if marker is not None and not self.whole:
+            check_owner(marker, owner.name, owner.base)
+        preferred = {predicate: name for name, predicate in self._predicates.items()}
+        self._types = names.relationship_types(self._predicates.values(), relation_types(session), preferred)
+        if self.whole:
+            return
+        labels = {label for kind in snapshot.num_nodes for label in self._labels(kind)}
+        if marker is None:
+            check_clashes(session, True, labels, self._types.values())
+            prepare(session, owner.name, owner.base)
+        else:
+            labels |= marker.labels
+        session.run(WRITE_RELATIONS, rows=[list(pair) for pair in self._types.items()]).consume()
+        session.run(WRITE_LABELS, labels=sorted(labels)).consume()
+
+    def type_of(self, hop: Relation) -> str:
+        """The relationship type of a hop over an interaction or a fact."""
+        return names.INTERACTED if hop.kind == "interaction" else self._types[self._predicates[hop.name]]
+
+    def _labels(self, node_type: str) -> list[str]:
+        """The labels of a type's nodes, without the anchor."""
+        role = {self.user_type: [names.USER], self.item_type: [names.ITEM]}.get(node_type, [])
+        return sorted({names.label(node_type), *role} - {names.ENTITY})
+
+    # --- what records pass
+
+    def part(self, records: Iterable[Record]) -> GraphPart:
         """The nodes of all records, and the facts and training interactions on their paths; each once, sorted."""
         nodes: dict[str, Node] = {}
-        facts: dict[tuple[str, str, str], tuple[Node, str, Node]] = {}
+        facts: dict[tuple[str, str, str], tuple[Node, Relation, Node]] = {}
         pairs: dict[tuple[str, str], tuple[Node, Node]] = {}
         for record in records:
             nodes |= {record.user.node.id: record.user.node, record.item.id: record.item}
@@ -80,20 +132,17 @@ class GraphParts:
                     if hop.kind == "interaction":
                         pairs[source.id, target.id] = source, target
                     elif hop.kind == "fact":
-                        facts[source.id, hop.name, target.id] = source, hop.name, target
+                        facts[source.id, hop.name, target.id] = source, hop, target
         return GraphPart(
-            [self._node(nodes[iri]) for iri in sorted(nodes)],
-            [edge for key in sorted(facts) for edge in self._facts(*facts[key])],
+            [{"id": iri, "name": nodes[iri].label, "labels": self._labels(nodes[iri].type)} for iri in sorted(nodes)],
+            [fact for key in sorted(facts) for fact in self._facts(*facts[key])],
             [self._interaction(*pairs[key]) for key in sorted(pairs)],
         )
 
-    def _node(self, node: Node) -> dict[str, Any]:
-        return {"id": node.id, "labels": [node.type], "properties": {"iri": node.id, "name": node.label}}
-
-    def _facts(self, source: Node, relation: str, target: Node) -> Iterator[dict[str, Any]]:
+    def _facts(self, source: Node, hop: Relation, target: Node) -> Iterator[dict[str, Any]]:
         """A fact once for every source that states it."""
-        for origin in self.passed.origins(source, relation, target):
-            yield {"source": source.id, "target": target.id, "type": relationship_type(relation), "origin": origin}
+        for origin in self.passed.origins(source, hop.name, target):
+            yield {"source": source.id, "target": target.id, "type": self.type_of(hop), "origin": origin}
 
     def _interaction(self, user: Node, item: Node) -> dict[str, Any]:
         value, at = self.passed.interaction(user, item)
@@ -101,8 +150,29 @@ class GraphParts:
         properties = {name: content for name, content in known.items() if content is not None}
         return {"user": user.id, "item": item.id, "properties": properties}
 
+    def ensure(self, tx: neo4j.ManagedTransaction, part: GraphPart) -> None:
+        """Writes what is not there yet; where the whole graph is there, only looks whether it has all of it.
 
-def _hops(path: Path) -> Iterable[tuple[Node, Relation, Node]]:
+        Raises:
+            UserError: it has not: it is not the graph that the model was trained on.
+        """
+        if not self.whole:
+            tx.run(WRITE_NODES, nodes=part.nodes).consume()
+            tx.run(WRITE_FACTS, facts=part.facts).consume()
+            tx.run(WRITE_INTERACTIONS, interactions=part.interactions).consume()
+            return
+        lacks = tx.run(LACKS_NODE, nodes=part.nodes).value("lacks")
+        lacks = lacks or tx.run(LACKS_FACT, facts=part.facts).value("lacks")
+        lacks = lacks or tx.run(LACKS_INTERACTION, interactions=part.interactions).value("lacks")
+        if lacks:
+            raise UserError(
+                "the graph in the database is not the one that the model was trained on: it lacks what paths pass",
+                value=lacks[0],
+                remedy="load it again (`kgrec run RECIPE --store neo4j://…`), or publish into another database",
+            )
+
+
+def _hops(path: Path) -> Iterator[tuple[Node, Relation, Node]]:
     """Every hop with its ends as the graph holds them."""
     for a, b, hop in zip(path.nodes, path.nodes[1:], path.relations):
         yield (a, hop, b) if hop.direction == "forward" else (b, hop, a)

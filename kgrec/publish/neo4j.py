@@ -16,8 +16,8 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UnknownIdError, UserError
 from kgrec.explain.types import Relation
 from kgrec.explain.wording import plain
-from kgrec.publish.graph import GraphPart, GraphParts
-from kgrec.publish.records import Person, Reason, Record
+from kgrec.publish.graph import DatabaseGraph, GraphPart
+from kgrec.publish.records import Owner, Person, Reason, Record
 
 if TYPE_CHECKING:
     import neo4j
@@ -93,18 +93,22 @@ class Neo4jPublisher:
     Args:
         driver: an open driver.
         database: None for the user's home database.
-        snapshot: with which the records were made; None where runs are only removed.
     """
 
-    def __init__(self, driver: neo4j.Driver, database: str | None = None, snapshot: Snapshot | None = None) -> None:
+    def __init__(self, driver: neo4j.Driver, database: str | None = None) -> None:
         self.driver, self.database = driver, database
-        self.parts = None if snapshot is None else GraphParts(snapshot)
+        self.graph: DatabaseGraph | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, snapshot: Snapshot, owner: Owner) -> None:
         """Makes the constraint and the indexes that publishing needs, where they are not there.
 
+        Args:
+            snapshot: with which the records are made.
+            owner: of its graph.
+
         Raises:
-            UserError: somebody else's ``:Explanation`` nodes share an id; nothing was changed.
+            UserError: data or constraints of others are in the way, or half of another recipe's graph; nothing of
+                theirs was changed.
         """
         from neo4j.exceptions import Neo4jError
 
@@ -120,16 +124,18 @@ class Neo4jPublisher:
                         expected="no two :Explanation nodes with the same id",
                         remedy="publish into another database (NEO4J_DATABASE), or give those nodes another label",
                     ) from error
+            self.graph = DatabaseGraph(session, snapshot, owner)
 
     def write(self, run: str, user: Person, records: Sequence[Record]) -> None:
         """Replaces the explanations that a run has of one user, in one transaction."""
         self._replace(run, user.key, records)
 
     def _replace(self, run: str, user: str, records: Sequence[Record]) -> None:
-        assert self.parts is not None
-        part = self.parts.of(records)
+        if self.graph is None:
+            raise ValueError("expected prepare() first")
+        part = self.graph.part(records)
         with self.driver.session(database=self.database) as session:
-            session.execute_write(_replace, run, user, records, part)
+            session.execute_write(_replace, run, user, records, self.graph, part)
 
     def forget(self, run: str, kept: Sequence[Person]) -> None:
         """Removes a run's explanations of all users but these, one transaction a user."""
@@ -170,10 +176,17 @@ def _count(tx: neo4j.ManagedTransaction, statement: str, run: str) -> int:
     return int(tx.run(statement, run=run, limit=BATCH).single(strict=True)["removed"])
 
 
-def _replace(tx: neo4j.ManagedTransaction, run: str, user: str, records: Sequence[Record], graph: GraphPart) -> None:
+def _replace(
+    tx: neo4j.ManagedTransaction,
+    run: str,
+    user: str,
+    records: Sequence[Record],
+    graph: DatabaseGraph,
+    part: GraphPart,
+) -> None:
     before = {hop for row in tx.run(HOPS_BEFORE, run=run, user=user) for hop in _learned(row["nodes"], row["kinds"])}
     tx.run(REMOVE_USER, run=run, user=user).consume()
-    graph.ensure(tx)
+    graph.ensure(tx, part)
     hops = learned_hops(records)
     tx.run(WRITE_HOPS, run=run, hops=[_hop(hop) | {"support": support} for hop, support in hops.items()]).consume()
     tx.run(WRITE_EXPLANATIONS, explanations=[_explanation(record) for record in records]).consume()
@@ -220,7 +233,7 @@ def _explanation(record: Record) -> dict[str, Any]:
     return {"user": record.user.node.id, "item": record.item.id, "properties": properties}
 
 
-def steps_of(record: Record, graph: GraphPart) -> Iterator[dict[str, Any]]:
+def steps_of(record: Record, graph: DatabaseGraph) -> Iterator[dict[str, Any]]:
     """The steps of an explanation: one for every node between user and item of every path.
 
     Properties: ``path`` (from 1, the heaviest first), ``position`` on it (the user's is 0), ``weight``, ``share``,
@@ -254,5 +267,5 @@ def caption(reason: Reason) -> str:
     return plain(f"{reason.number} · {100 * reason.share:.0f} %").replace("-", "−")
 
 
-def _via(hop: Relation, graph: GraphPart) -> str:
+def _via(hop: Relation, graph: DatabaseGraph) -> str:
     return LEARNED_HOP if hop.learned else graph.type_of(hop)

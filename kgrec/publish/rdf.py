@@ -18,7 +18,7 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UnknownIdError
 from kgrec.explain.types import Node, Relation
 from kgrec.publish.passed import Passed
-from kgrec.publish.records import Person, Reason, Record
+from kgrec.publish.records import Owner, Person, Reason, Record
 from kgrec.store import OxigraphStore
 
 PROV, RDF, XSD = PREFIXES["prov"], PREFIXES["rdf"], PREFIXES["xsd"]
@@ -36,19 +36,20 @@ class RdfPublisher:
 
     Args:
         store: open for writing.
-        snapshot: with which the records were made; None where runs are only removed.
     """
 
-    def __init__(self, store: OxigraphStore, snapshot: Snapshot | None = None) -> None:
+    def __init__(self, store: OxigraphStore) -> None:
         self.store = store
-        self.statements = None if snapshot is None else Statements(store.base, snapshot)
+        self.statements: Statements | None = None
 
-    def prepare(self) -> None:
-        """Nothing: a graph needs none."""
+    def prepare(self, snapshot: Snapshot, owner: Owner) -> None:
+        """Takes note of the snapshot with which the records are made; the store is its owner's alone."""
+        self.statements = Statements(self.store.base, snapshot)
 
     def write(self, run: str, user: Person, records: Sequence[Record]) -> None:
         """Replaces the explanations that a run has of one user, in one transaction."""
-        assert self.statements is not None
+        if self.statements is None:
+            raise ValueError("expected prepare() first")
         graph = explanation_graph(self.store.base, run)
         quads = [quad for record in records for quad in self.statements.of(record)]
         self.store.replace_published(graph, OF_USER.format(user=NamedNode(user.node.id)), quads)

@@ -41,6 +41,14 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Owner:
+    """Whose graph the paths are in: the recipe's name and its base IRI."""
+
+    name: str
+    base: str
+
+
+@dataclass(frozen=True)
 class Person:
     """A user: the node, and the id in the source table (the IRI where no table names the node)."""
 

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kgrec.publish.records import Owner
+
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
     from kgrec.publish import Record, Recorder
     from kgrec.publish.neo4j import Neo4jPublisher
     from tests.conftest import LiveNeo4j
 
+OWNER = Owner("movielens", "urn:kgrec:")
 CREATED = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
@@ -53,6 +56,6 @@ def publisher(server: LiveNeo4j, small_run: Run) -> Neo4jPublisher:
     """Writes into the live server."""
     from kgrec.publish.neo4j import Neo4jPublisher
 
-    made = Neo4jPublisher(server.driver, None, small_run.snapshot)
-    made.prepare()
+    made = Neo4jPublisher(server.driver)
+    made.prepare(small_run.snapshot, OWNER)
     return made

@@ -6,10 +6,11 @@ import multiprocessing
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,12 +21,14 @@ from kgrec.errors import StaleError, UnknownIdError, UserError
 from kgrec.explain.types import Node
 from kgrec.pipeline.publish import unpublish
 from kgrec.publish import cypher
-from kgrec.publish.graph import GraphPart
+from kgrec.publish.graph import DatabaseGraph
 from kgrec.publish.neo4j import Neo4jPublisher, learned_hops
+from kgrec.store.neo4j.store import Neo4jStore, Reading
+from tests.publish.conftest import OWNER
 
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
-    from kgrec.publish import Record, Recorder
+    from kgrec.publish import Record
     from tests.conftest import LiveNeo4j
 
 Records = dict[str, list["Record"]]
@@ -69,14 +72,13 @@ def own(record: Record) -> tuple[set[str], Counter[tuple[str, str, str]]]:
 
 def on_paths(record: Record, publisher: Neo4jPublisher) -> set[tuple[str, str, str]]:
     """The relationships on its paths: type and ends."""
-    assert publisher.parts is not None
-    part = publisher.parts.of([record])
+    assert publisher.graph is not None
     found = {("LEARNED_HOP", a, b) for a, b, _ in learned_hops([record])}
     for reason in record.reasons:
         for a, b, hop in zip(reason.path.nodes, reason.path.nodes[1:], reason.path.relations):
             if not hop.learned:
                 ends = (a.id, b.id) if hop.direction == "forward" else (b.id, a.id)
-                found.add((part.type_of(hop), *ends))
+                found.add((publisher.graph.type_of(hop), *ends))
     return found
 
 
@@ -154,10 +156,10 @@ def test_facts_and_interactions_are_the_graphs(
         "MATCH (a:Entity)-[r]->(b:Entity) WHERE NOT type(r) IN ['INTERACTED', 'LEARNED_HOP'] RETURN a.id, type(r), b.id"
     )
     assert others
-    assert {(a, r.lower(), b) for a, r, b in others} <= facts
+    assert {(a, r, b) for a, r, b in others} <= facts
     labels = dict(snapshot.nodes.select("iri", "label").iter_rows())
     for label, name, node in server.rows("MATCH (n:Movie) RETURN labels(n), n.name, n.id"):
-        assert sorted(label) == ["Entity", "Movie"]
+        assert sorted(label) == ["Entity", "Item", "Movie"]
         assert name == labels[node]
 
 
@@ -203,11 +205,11 @@ def test_users_to_whom_an_entity_matters(server: LiveNeo4j, publisher: Neo4jPubl
         node for record in everything for reason in record.reasons for node in set(reason.path.nodes[1:-1])
     )
     for entity, _ in passed.most_common(3):
-        nodes, edges = graph_of(server, cypher.users_of_entity("small", entity.label, limit=1000))
+        nodes, edges = graph_of(server, cypher.users_of_entity("small", entity.id, limit=1000))
         with_it = [r for r in everything if any(entity in reason.path.nodes[1:-1] for reason in r.reasons)]
         assert nodes == {entity.id} | {r.id for r in with_it} | {r.user.node.id for r in with_it}
         assert {edge for edge in edges if edge[0] == "STEP"} == {("STEP", r.id, entity.id) for r in with_it}
-    rows = server.rows(cypher.users_of_entity("small", passed.most_common(1)[0][0].label, limit=2))
+    rows = server.rows(cypher.users_of_entity("small", passed.most_common(1)[0][0].id, limit=2))
     assert len(rows) == 2
 
 
@@ -275,10 +277,10 @@ def test_a_fault_inside_the_transaction_leaves_the_old(
     write(publisher, "small", records["7"])
     before = dump(server)
 
-    def fail(self: GraphPart, tx: object) -> None:
+    def fail(*_: object) -> None:
         raise OSError("gone")
 
-    monkeypatch.setattr(GraphPart, "ensure", fail)
+    monkeypatch.setattr(DatabaseGraph, "ensure", fail)
     with pytest.raises(OSError, match="gone"):
         write(publisher, "small", records["7"][:1])
     assert dump(server) == before
@@ -288,7 +290,8 @@ def _republish(uri: str, auth: tuple[str, str], snapshot: Any, versions: list[li
     from neo4j import GraphDatabase
 
     with GraphDatabase.driver(uri, auth=auth) as driver:
-        publisher = Neo4jPublisher(driver, None, snapshot)
+        publisher = Neo4jPublisher(driver)
+        publisher.prepare(snapshot, OWNER)
         while True:
             for version in versions:
                 publisher.write("small", version[0].user, version)
@@ -338,7 +341,8 @@ def settled(server: LiveNeo4j) -> list[Any]:
 
 def owned(server: LiveNeo4j) -> list[Any]:
     steps = server.rows(
-        "MATCH (e:Explanation {run: 'small'})-[s]->(n) RETURN e.id, toString(e.created), type(s), s.path, s.position, n.id"
+        "MATCH (e:Explanation {run: 'small'})-[s]->(n)"
+        " RETURN e.id, toString(e.created), type(s), s.path, s.position, n.id"
     )
     hops = server.rows("MATCH (a)-[h:LEARNED_HOP {run: 'small'}]->(b) RETURN a.id, b.id, h.kind")
     return [sorted(map(repr, steps)), sorted(map(repr, hops))]
@@ -348,28 +352,105 @@ def owned(server: LiveNeo4j) -> list[Any]:
 
 
 def test_foreign_data_is_untouched(server: LiveNeo4j, records: Records, small_run: Run) -> None:
-    movie = records["7"][0].reasons[0].path.nodes[1].id
     server.rows(
-        "CREATE (a:Person:Actor {name: 'Ada', born: 1815})-[:ACTED_IN {roles: ['x']}]->(b:Entity {id: $id, name: 'mine'})"
-        "CREATE (a)-[:LIKES]->(a)",
-        id=movie,
+        "CREATE (a:Person:Actor {name: 'Ada', id: $id})-[:ACTED_IN {roles: ['x']}]->(:Movie {id: 7, name: 'mine'}),"
+        " (a)-[:LIKES]->(a), (a)-[:STEP]->(:Thing {name: 'x'})",
+        id=records["7"][0].item.id,
     )
-    before = server.rows("MATCH (n) WHERE n:Person OR n.id = $id RETURN labels(n), properties(n)", id=movie)
-    edges = server.rows("MATCH (:Person)-[r]->() RETURN type(r), properties(r) ORDER BY type(r)")
-    publisher = Neo4jPublisher(server.driver, None, small_run.snapshot)
-    publisher.prepare()
+    before = dump(server)
+    publisher = Neo4jPublisher(server.driver)
+    publisher.prepare(small_run.snapshot, OWNER)
     write(publisher, "small", records["7"])
     publisher.remove("small")
-    after = server.rows("MATCH (n) WHERE n:Person OR n.id = $id RETURN labels(n), properties(n)", id=movie)
-    assert sorted(map(repr, after)) == sorted(map(repr, before))
-    assert server.rows("MATCH (:Person)-[r]->() RETURN type(r), properties(r) ORDER BY type(r)") == edges
+    after = dump(server)
+    assert set(before[0]) < set(after[0])
+    assert set(before[1]) < set(after[1])
+    assert not [text for text in after[1] if "STEP" in text and text not in before[1]]
 
 
-def test_clashing_explanations_are_refused(server: LiveNeo4j, small_run: Run) -> None:
-    server.rows("CREATE (:Explanation {id: 'same'}), (:Explanation {id: 'same'})")
+@pytest.mark.parametrize(
+    ("theirs", "problem"),
+    [
+        ("CREATE (:Explanation {id: 'same'}), (:Explanation {id: 'same'})", "clash"),
+        ("CREATE (:Entity {id: 'urn:kgrec:Movie/1', name: 'x'})", ":Entity that kgrec did not write"),
+        ("CREATE (:KgrecGraph {id: 'graph', owner: 'films', base: 'urn:f:'})", "another recipe, 'films'"),
+    ],
+)
+def test_what_is_in_the_way_is_refused(server: LiveNeo4j, small_run: Run, theirs: str, problem: str) -> None:
+    server.rows(theirs)
     before = dump(server)
-    with pytest.raises(UserError, match="clash"):
-        Neo4jPublisher(server.driver, None, small_run.snapshot).prepare()
+    with pytest.raises(UserError, match=problem):
+        small_run.publish("neo4j", ["7"], 2)
+    assert dump(server) == before
+
+
+# --- beside the whole graph
+
+
+def load(server: LiveNeo4j, run: Run, owner: str = "movielens") -> None:
+    """The run's whole graph, as its recipe's store would load it."""
+    snapshot = run.snapshot
+    iri = {(kind, n): iri for kind, n, iri in snapshot.nodes.select("type", "id", "iri").iter_rows()}
+    role = {snapshot.user_type: ("User",), snapshot.item_type: ("Movie", "Item")}
+    pairs = snapshot.pairs("train").sort("user", "item").select("user", "item", "value", "timestamp")
+    reading = Reading(
+        entities=sorted(
+            (iri, role.get(kind, (kind,)), label or iri)
+            for iri, kind, label in snapshot.nodes.select("iri", "type", "label").iter_rows()
+        ),
+        relations={iri: name for name, iri in snapshot.relations.select("name", "iri").iter_rows()},
+        interactions=lambda: ((iri["User", u], iri["Movie", i], value, at) for u, i, value, at in pairs.iter_rows()),
+        interactions_digest="all",
+    )
+    with Neo4jStore(server.connection, owner=owner) as store, run.store() as embedded:
+        store.replace(embedded.quads(), reading)
+
+
+def graph_alone(server: LiveNeo4j) -> tuple[list[Any], list[Any]]:
+    """Everything but what is published and the loader's own notes."""
+    nodes = server.rows("MATCH (n:Entity) RETURN labels(n) AS l, properties(n) AS p")
+    edges = server.rows(
+        "MATCH (a:Entity)-[r]->(b:Entity) WHERE type(r) <> 'LEARNED_HOP' RETURN a.id, type(r), b.id, properties(r)"
+    )
+    plain = [(sorted(labels), sorted(about.items(), key=lambda pair: pair[0])) for labels, about in nodes]
+    return sorted(map(repr, plain)), sorted(map(repr, edges))
+
+
+def test_the_graph_is_loaded_before_or_after(server: LiveNeo4j, small_run: Run, records: Records) -> None:
+    """Publishing adds nothing to a whole graph; loading completes what publishing began."""
+    load(server, small_run)
+    whole = graph_alone(server)
+    publisher = Neo4jPublisher(server.driver)
+    publisher.prepare(small_run.snapshot, OWNER)
+    assert publisher.graph is not None
+    assert publisher.graph.whole
+    published = [record for found in records.values() for record in write(publisher, "small", found)]
+    assert graph_alone(server) == whole
+    first = owned(server)
+    for record in published:
+        assert set(graph_of(server, cypher.its_paths(record.id))[1]) == on_paths(record, publisher)
+
+    server.empty()
+    publisher.prepare(small_run.snapshot, OWNER)
+    assert not publisher.graph.whole
+    for found in records.values():
+        write(publisher, "small", found)
+    assert graph_alone(server) != whole
+    assert owned(server) == first
+    load(server, small_run)
+    assert graph_alone(server) == whole
+    assert owned(server) == first
+
+
+def test_another_graph_is_refused(server: LiveNeo4j, small_run: Run) -> None:
+    """Of another recipe it may be, with what the paths pass in it; a graph that lacks something may not."""
+    load(server, small_run, owner="films")
+    small_run.publish("neo4j", ["7"], 2, name="small")
+    item = small_run.explain("7", small_run.recommend("7", k=1)["item"][0]).paths[0].nodes[1].id
+    server.rows("MATCH (:Entity {id: 'urn:kgrec:User/7'})-[r:INTERACTED]->(:Entity {id: $id}) DELETE r", id=item)
+    before = dump(server)
+    with pytest.raises(UserError, match=r"not the one that the model was trained on(.|\n)*urn:kgrec:User/7"):
+        small_run.publish("neo4j", ["7"], 2, name="small")
     assert dump(server) == before
 
 
@@ -380,41 +461,46 @@ HOSTILE = st.text(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-@given(names=st.lists(HOSTILE, min_size=100, max_size=100, unique=True))
-def test_hostile_names(names: list[str], publisher: Neo4jPublisher, server: LiveNeo4j, records: Records) -> None:
-    """A thousand of them as labels, model, text and ids: nothing changes outside their own nodes."""
+@pytest.fixture
+def check_hostile(publisher: Neo4jPublisher, server: LiveNeo4j, records: Records) -> Callable[[list[str]], None]:
+    """Publishes explanations that bear these names wherever names can stand, and removes them again."""
     write(publisher, "small", records["21"])
     untouched = dump(server)
     template = records["7"][0]
     reason = template.reasons[0]
-    hostile = [
-        replace(
-            template,
-            run=name,
-            model=name,
-            item_key=name,
-            item=Node(f"urn:hostile:{number}", "Movie", name),
-            reasons=(replace(reason, path=replace(reason.path, text=name, nodes=(*reason.path.nodes[:-1], Node(
-                f"urn:hostile:{number}", "Movie", name
-            )))),),
-        )
-        for number, name in enumerate(names)
-    ]
-    publisher.write("hostile", template.user, hostile)
-    rows = server.rows("MATCH (e:Explanation {model: e.run})-[:RECOMMENDS]->(i) RETURN e.run, e.model, e.item, i.name")
-    assert sorted(map(tuple, rows)) == sorted((name, name, name, name) for name in names)
-    for record in hostile:
-        assert server.rows(cypher.one_explanation(record.id))
-    for name in names[:20]:
-        assert len(server.rows(cypher.reasons_of_user(name, template.user.key))) == 3
-        assert server.rows(f"RETURN {cypher.literal(name)}") == [[name]]
-    server.rows("MATCH (e:Explanation {model: e.run}) SET e.run = 'hostile'")
-    publisher.remove("hostile")
-    server.rows("MATCH (n:Entity) WHERE n.id STARTS WITH 'urn:hostile:' DETACH DELETE n")
-    server.rows("MATCH (n) WHERE NOT (n)--() DELETE n")
-    assert set(untouched[0]) <= set(dump(server)[0])
-    assert set(untouched[1]) <= set(dump(server)[1])
+
+    def check(names: list[str]) -> None:
+        hostile = []
+        for number, name in enumerate(names):
+            item = Node(f"urn:hostile:{number}", name, name)
+            path = replace(reason.path, text=name, nodes=(*reason.path.nodes[:-1], item))
+            reasons = (replace(reason, path=path),)
+            hostile.append(replace(template, run=name, model=name, item_key=name, item=item, reasons=reasons))
+        publisher.write("hostile", template.user, hostile)
+        rows = server.rows("MATCH (e:Explanation {model: e.run})-[:RECOMMENDS]->(i) RETURN e.run, e.item, i.name")
+        assert sorted(map(tuple, rows)) == sorted((name, name, name) for name in names)
+        for record in hostile[::25]:
+            assert len(server.rows(cypher.one_explanation(record.id))) == 3
+            assert len(server.rows(cypher.reasons_of_user(record.run, template.user.key))) == 3
+            assert server.rows(f"RETURN {cypher.literal(record.run)}") == [[record.run]]
+        server.rows("MATCH (e:Explanation {model: e.run}) SET e.run = 'hostile'")
+        server.rows("MATCH ()-[h:LEARNED_HOP]->(:Entity) WHERE h.run <> 'small' SET h.run = 'hostile'")
+        publisher.remove("hostile")
+        server.rows("MATCH (n:Entity) WHERE n.id STARTS WITH 'urn:hostile:' DELETE n")
+        nodes, edges = dump(server)
+        assert set(untouched[0]) <= set(nodes)
+        assert set(untouched[1]) <= set(edges)
+        own = {template.user.node.id, *(node.id for node in reason.path.nodes)}
+        assert all(any(iri in text for iri in own) for text in {*nodes, *edges} - {*untouched[0], *untouched[1]})
+
+    return check
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(names=st.lists(HOSTILE, min_size=100, max_size=100, unique=True))
+def test_hostile_names(names: list[str], check_hostile: Callable[[list[str]], None]) -> None:
+    """A thousand of them as labels, model, text, run and ids: nothing changes outside their own nodes."""
+    check_hostile(names)
 
 
 # --- the whole road
@@ -423,7 +509,7 @@ def test_hostile_names(names: list[str], publisher: Neo4jPublisher, server: Live
 def test_publish_then_nothing_to_do(server: LiveNeo4j, small_run: Run) -> None:
     done = small_run.publish("neo4j", ["7", "21", "7"], 3, name="small")
     assert (done.users, done.explanations, done.place) == (2, 6, server.connection.uri)
-    assert [file.name for file in done.files] == ["kgrec.grass", "kgrec.cypher"]
+    assert [file.name for file in done.files] == ["kgrec.grass", "kgrec.cypher", "kgrec.zip"]
     said: list[str] = []
     again = kgrec.open_run(small_run.paths.recipe, run_dir=small_run.paths.run)
     again.all(progress=Said(said))
@@ -449,6 +535,8 @@ def test_favourites_run_as_they_are(server: LiveNeo4j, small_run: Run) -> None:
     done = small_run.publish("neo4j", ["7"], 3, name="small")
     queries = done.files[1].read_text().split(";\n")
     assert len([query for query in queries if query.strip()]) == 6
+    with ZipFile(done.files[2]) as archive:
+        assert [archive.read(name).decode() for name in archive.namelist()] == [q.strip() for q in queries[:-1]]
     for query in queries[:-1]:
         assert query.strip().startswith("// ")
         assert server.rows(query)

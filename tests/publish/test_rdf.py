@@ -19,6 +19,7 @@ import kgrec
 from kgrec.errors import StorageError, UnknownIdError, UserError
 from kgrec.pipeline.publish import unpublish
 from kgrec.publish.rdf import RdfPublisher
+from kgrec.publish.records import Owner
 from kgrec.store import OxigraphStore
 from tests.pipeline.test_road import results
 
@@ -45,6 +46,12 @@ def store(run: Run) -> Iterator[OxigraphStore]:
         yield opened
 
 
+def prepared(store: OxigraphStore, run: Run) -> RdfPublisher:
+    publisher = RdfPublisher(store)
+    publisher.prepare(run.snapshot, Owner(run.recipe.name, run.recipe.base))
+    return publisher
+
+
 def as_rdflib(run: Run, graph: str = GRAPH) -> rdflib.Graph:
     """What `kgrec query` constructs out of a published graph, parsed by rdflib."""
     made = run.query(f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
@@ -54,7 +61,7 @@ def as_rdflib(run: Run, graph: str = GRAPH) -> rdflib.Graph:
 def test_round_trip(run: Run, records: dict[str, list[Record]]) -> None:
     """Everything of a record is read back by rdflib."""
     with run.published_store() as store:
-        publisher = RdfPublisher(store, run.snapshot)
+        publisher = prepared(store, run)
         for found in records.values():
             publisher.write("small", found[0].user, found)
     graph = as_rdflib(run)
@@ -154,7 +161,7 @@ def test_with_names_out_of_the_sources(run: Run) -> None:
 
 
 def test_again_replaces(run: Run, store: OxigraphStore, records: dict[str, list[Record]]) -> None:
-    publisher = RdfPublisher(store, run.snapshot)
+    publisher = prepared(store, run)
     old, other = records["7"], records["21"]
     publisher.write("small", old[0].user, old)
     publisher.write("small", other[0].user, other)
@@ -189,7 +196,7 @@ def untouched(statements: set[str]) -> set[str]:
 def test_a_fault_leaves_the_old(
     run: Run, store: OxigraphStore, records: dict[str, list[Record]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publisher = RdfPublisher(store, run.snapshot)
+    publisher = prepared(store, run)
     old = records["7"]
     publisher.write("small", old[0].user, old)
     before = content(store)
@@ -204,8 +211,8 @@ def test_a_fault_leaves_the_old(
 
 def test_hostile_names(run: Run, store: OxigraphStore, records: dict[str, list[Record]]) -> None:
     """Names end up as literals and nowhere else, whatever stands in them."""
-    names = ['" . <urn:x> <urn:y> <urn:z> . "', "\n} } ; DROP ALL #", "a\x00b", "\\", '"""', "\\u0022", "🎬\u202e\ud7ff"]
-    publisher = RdfPublisher(store, run.snapshot)
+    names = ['" . <urn:x> <urn:y> <urn:z> . "', "\n} } ; DROP ALL #", "a\x00b", "\\", '"""', "\\u0022", "🎬\u202e"]
+    publisher = prepared(store, run)
     publisher.write("small", records["21"][0].user, records["21"])
     before, sources = content(store), len(store)
     for number, name in enumerate(names):
