@@ -16,7 +16,10 @@ def unpublish(
     name: Annotated[str, typer.Argument(metavar="RUN", help="The run's name.", show_default=False)],
     place: Annotated[Place, typer.Option("--from", help="Out of Neo4j, or out of a run's store.")] = Place.neo4j,
     recipe: Annotated[
-        Path | None, typer.Option("--recipe", metavar="RECIPE", help="Whose store it is.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--recipe", metavar="RECIPE", help="Whose store it is, or which names the server.", show_default=False
+        ),
     ] = None,
     data: Data = None,
     run_dir: RunDir = None,
@@ -25,10 +28,10 @@ def unpublish(
     """Removes what a run has published, and nothing else."""
     from kgrec.pipeline.publish import unpublish
 
-    if (place is Place.rdf) != (recipe is not None):
-        raise UserError("--from rdf goes with --recipe RECIPE: the explanations stand in that recipe's store")
-    store = None if recipe is None else open_run(recipe, data, run_dir)
-    removed = unpublish(name, store)
+    if place is Place.rdf and recipe is None:
+        raise UserError("out of whose store?", remedy="--from rdf goes with --recipe RECIPE")
+    run = None if recipe is None else open_run(recipe, data, run_dir)
+    removed = unpublish(name, place.value, run)
     if json:
         print_json({"run": name, "from": place.value, "explanations": removed})
     else:

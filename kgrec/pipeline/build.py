@@ -111,11 +111,6 @@ def make_store(recipe: Recipe, data: Path, folder: Path, progress: Progress) -> 
         move_to_server(recipe, folder, progress)
 
 
-def writable_store(recipe: Recipe, folder: Path) -> OxigraphStore:
-    """The store of a store stage, open for what is published back."""
-    return OxigraphStore(folder / GRAPH, base=recipe.base)
-
-
 def make_snapshot(recipe: Recipe, store_folder: Path, folder: Path, progress: Progress) -> None:
     """The snapshot's Parquet files and ``profile.json``."""
     interactions = pl.read_parquet(store_folder / "interactions.parquet")

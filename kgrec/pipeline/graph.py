@@ -18,7 +18,7 @@ import polars as pl
 from kgrec.config import Recipe
 from kgrec.dataset.build import build_snapshot
 from kgrec.dataset.build_names import relation_names
-from kgrec.errors import StaleError
+from kgrec.errors import StaleError, UserError
 from kgrec.progress import Progress
 from kgrec.store import GraphStore, OxigraphStore
 
@@ -49,6 +49,17 @@ def open_store(recipe: Recipe, folder: Path) -> GraphStore:
             remedy="run `kgrec build` again",
         )
     return store
+
+
+def writable_store(recipe: Recipe, folder: Path) -> OxigraphStore:
+    """The embedded store of a store stage, open for what is published back.
+
+    Raises:
+        UserError: the graph is on a server.
+    """
+    if (folder / MARK).is_file():
+        raise UserError("this run's graph is in Neo4j, and so are its explanations", remedy="--to neo4j")
+    return OxigraphStore(folder / GRAPH, base=recipe.base)
 
 
 def holds(recipe: Recipe, folder: Path) -> bool:

@@ -83,12 +83,13 @@ def publish(run: Run, to: To, users: Sequence[str] | None, k: int, name: str | N
 def _into_neo4j(run: Run, recorder: Recorder, ids: list[int], everybody: bool, progress: Progress) -> Published:
     from kgrec.publish.browser import browser_url, link
     from kgrec.publish.cypher import one_explanation
-    from kgrec.publish.neo4j import Neo4jPublisher
     from kgrec.store.neo4j.connection import connection, open_driver
 
-    to = connection()
+    to = connection(run.recipe.store.uri, run.recipe.store.database)
     name = recorder.run
     with open_driver(to) as driver:
+        from kgrec.publish.neo4j import Neo4jPublisher  # says first that there is no driver
+
         publisher = Neo4jPublisher(driver, to.database)
         number, first = _write(run, publisher, recorder, ids, everybody, progress)
         others = [other for other in publisher.runs() if other != name]
@@ -145,12 +146,13 @@ def write_files(run: Run, example: Record, other: str) -> tuple[Path, ...]:
     return browser.write_files(run.paths.run / "browser", browser.grass(others), cypher.needs(example, other))
 
 
-def unpublish(name: str, store: Run | None) -> int:
+def unpublish(name: str, place: To, run: Run | None = None) -> int:
     """Removes what a run has published, and nothing else.
 
     Args:
         name: the run's name.
-        store: out of this run's own store; None: out of Neo4j.
+        place: ``neo4j``, or ``rdf``: a run's own store.
+        run: whose store it is, or whose recipe names the server; None for the server that is found without.
 
     Returns:
         how many explanations there were.
@@ -158,15 +160,19 @@ def unpublish(name: str, store: Run | None) -> int:
     Raises:
         UnknownIdError: no such run there; the nearest are named.
     """
-    from kgrec.publish.neo4j import Neo4jPublisher
-    from kgrec.publish.rdf import RdfPublisher
+    if place == "rdf":
+        from kgrec.publish.rdf import RdfPublisher
+
+        if run is None:
+            raise ValueError("expected the run whose store it is")
+        with run.published_store() as opened:
+            return RdfPublisher(opened).remove(name)
     from kgrec.store.neo4j.connection import connection, open_driver
 
-    if store is not None:
-        with store.published_store() as opened:
-            return RdfPublisher(opened).remove(name)
-    to = connection()
+    to = connection() if run is None else connection(run.recipe.store.uri, run.recipe.store.database)
     with open_driver(to) as driver:
+        from kgrec.publish.neo4j import Neo4jPublisher
+
         return Neo4jPublisher(driver, to.database).remove(name)
 
 
@@ -174,7 +180,6 @@ def browser_link(run: Run, user: str, item: str, name: str | None) -> str:
     """See :meth:`kgrec.pipeline.run.Run.browser_link`."""
     from kgrec.publish.browser import browser_url, link
     from kgrec.publish.cypher import one_explanation
-    from kgrec.publish.neo4j import Neo4jPublisher
     from kgrec.publish.records import explanation_id
     from kgrec.store.neo4j.connection import connection, open_driver
 
@@ -183,8 +188,10 @@ def browser_link(run: Run, user: str, item: str, name: str | None) -> str:
     users, items = snapshot.of_type(snapshot.user_type), snapshot.of_type(snapshot.item_type)
     u, i = users.row(snapshot.user_id(user), named=True), items.row(snapshot.item_id(item), named=True)
     wanted = explanation_id(name, u["key"] or u["iri"], i["key"] or i["iri"])
-    to = connection()
+    to = connection(run.recipe.store.uri, run.recipe.store.database)
     with open_driver(to) as driver:
+        from kgrec.publish.neo4j import Neo4jPublisher
+
         if not Neo4jPublisher(driver, to.database).has(wanted):
             raise UserError(
                 "this explanation is not in Neo4j",

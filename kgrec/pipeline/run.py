@@ -266,7 +266,7 @@ class Run:
             StaleError: see :attr:`snapshot`.
             BusyError: another process holds the run directory.
         """
-        from kgrec.pipeline.build import writable_store
+        from kgrec.pipeline.graph import writable_store
 
         with (
             self._directory.locked("kgrec publish"),

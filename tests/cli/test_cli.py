@@ -20,7 +20,8 @@ Kgrec = Callable[..., Any]
 def test_help_names_every_command(kgrec: Kgrec) -> None:
     answer = kgrec("--help")
     assert answer.code == 0
-    for command in ("init", "run", "build", "train", "evaluate", "recommend", "explain", "info", "query", "export"):
+    commands = ("init", "run", "build", "train", "evaluate", "recommend", "explain", "info", "query", "export")
+    for command in (*commands, "publish", "unpublish"):
         assert f"\n  {command} " in answer.out
         assert kgrec(command, "--help").code == 0
 

@@ -23,7 +23,8 @@ from kgrec.pipeline.publish import unpublish
 from kgrec.publish import cypher
 from kgrec.publish.graph import DatabaseGraph
 from kgrec.publish.neo4j import Neo4jPublisher, learned_hops
-from kgrec.store.neo4j.store import Neo4jStore, Reading
+from kgrec.store.neo4j.reading import Reading
+from kgrec.store.neo4j.store import Neo4jStore
 from tests.publish.conftest import OWNER
 
 if TYPE_CHECKING:
@@ -260,12 +261,12 @@ def test_unpublish(server: LiveNeo4j, publisher: Neo4jPublisher, records: Record
     for found in records.values():
         write(publisher, "small", found)
     with pytest.raises(UnknownIdError, match="nearest: small"):
-        unpublish("smal", None)
-    assert unpublish("small", None) == 12
+        unpublish("smal", "neo4j")
+    assert unpublish("small", "neo4j") == 12
     assert dump(server) == before
     with pytest.raises(UnknownIdError, match="no published run"):
-        unpublish("small", None)
-    unpublish("other", None)
+        unpublish("small", "neo4j")
+    unpublish("other", "neo4j")
     nodes, edges = dump(server)
     assert not [text for text in nodes if "Explanation" in text and "theirs" not in text]
     assert all("theirs" in text for text in edges if "LEARNED_HOP" in text or "STEP" in text)

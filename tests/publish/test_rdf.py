@@ -238,14 +238,14 @@ def test_unpublish(run: Run) -> None:
         run.publish("rdf", ["7", "21"], 2, name=name)
     sources = run.query("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }").rows
     with pytest.raises(UnknownIdError, match="nearest: small"):
-        unpublish("smal", run)
-    assert unpublish("small", run) == 4
+        unpublish("smal", "rdf", run)
+    assert unpublish("small", "rdf", run) == 4
     with pytest.raises(UnknownIdError, match="no published run"):
-        unpublish("small", run)
+        unpublish("small", "rdf", run)
     assert as_rdflib(run).value(None, RDF.type, KGREC.Explanation) is None
     assert len(as_rdflib(run, "urn:kgrec:explanation/smaller"))
     assert run.query("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }").rows == sources
-    unpublish("smaller", run)
+    unpublish("smaller", "rdf", run)
     with run.store() as store:
         assert store.published() == []
 
