@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -94,8 +93,9 @@ def test_the_server_goes_away_in_the_middle(
     """One message, exit code 1; what the user had before is there as it was."""
     assert kgrec("publish", *places, "--to", "neo4j", "--users", "7", "-k", "2").code == 0
     before = server.rows("MATCH (e:Explanation) RETURN properties(e) ORDER BY e.id")
+    driver = neo4j.GraphDatabase.driver
     monkeypatch.setattr(
-        neo4j.GraphDatabase, "driver", functools.partial(neo4j.GraphDatabase.driver, max_transaction_retry_time=0.5)
+        neo4j.GraphDatabase, "driver", lambda *a, **given: driver(*a, **(given | {"max_transaction_retry_time": 0.5}))
     )
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
