@@ -50,8 +50,10 @@ def test_effects_are_those_of_the_first_interaction(small_run: Run, records: dic
             item = snapshot.item_id(record.item_key)
             for reason in record.reasons:
                 out = snapshot.item_id(reason.path.nodes[1].id)
-                without = run.explainer.explain(user, item, history=history[history != out]).score
-                assert reason.effect == pytest.approx(record.score - without, abs=1e-4)
+                carried = [
+                    run.explainer.flows(user, item, kept).sent.sum() for kept in (history, history[history != out])
+                ]
+                assert reason.effect == pytest.approx(carried[0] - carried[1], abs=1e-4)
 
 
 def test_of_another_model(linear_run: Run, recorder_of: Callable[..., Recorder]) -> None:
