@@ -12,7 +12,6 @@ from pathlib import Path
 from kgrec.config import Recipe
 from kgrec.config.folders import make_folder
 from kgrec.config.recipe import RdfSource
-from kgrec.ingest.neo4j import ITEM, USER, read_graph, write_interactions
 from kgrec.progress import Progress
 
 FETCHED = "fetched"
@@ -31,6 +30,7 @@ def fetch(recipe: Recipe, run: Path, progress: Progress) -> None:
         UserError: a server is not there, or lets nobody in.
         DataError: the mapping does not fit the graph.
     """
+    from kgrec.ingest.neo4j import read_graph, write_interactions
     from kgrec.store import export_quads
     from kgrec.store.neo4j.connection import connection, open_driver
 
@@ -51,6 +51,8 @@ def fetch(recipe: Recipe, run: Path, progress: Progress) -> None:
 
 def with_fetched(recipe: Recipe, run: Path) -> Recipe:
     """The recipe that reads the fetched files."""
+    from kgrec.ingest.neo4j import ITEM, USER
+
     rdf = [RdfSource(name=source.name, file=str(_statements(run, source.name))) for source in recipe.neo4j]
     update: dict[str, object] = {"rdf": (*recipe.rdf, *rdf), "neo4j": ()}
     if _given(recipe):

@@ -124,7 +124,9 @@ def test_types_of_other_names_change_labels_and_no_statement(
 ) -> None:
     recipe = make_slice(tmp_path / "data", users=5)
     open_run(recipe, run_dir=tmp_path / "run", store="neo4j").build()
-    statements = "MATCH (n) OPTIONAL MATCH (n)-[r]->(m) RETURN n.id, n.statements, type(r), m.id ORDER BY 1, 3, 4"
+    statements = (
+        "MATCH (n) OPTIONAL MATCH (n)-[r]->(m) RETURN n.id, n.statements, type(r), m.id ORDER BY n.id, type(r), m.id"
+    )
     before = server.rows(statements)
     assert server.rows("MATCH (t:Tag) RETURN count(t) > 0") == [[True]]
     recipe.write_text(recipe.read_text() + '\n[graph.types]\n"urn:kgrec:type/Tag" = "Keyword"\n')
@@ -211,7 +213,9 @@ def test_a_bulk_import_gives_the_same_graph(
         graphs.append(
             (
                 server.rows("MATCH (n:Entity) RETURN n.id, labels(n), properties(n) ORDER BY n.id"),
-                server.rows("MATCH (a)-[r]->(b) RETURN a.id, type(r), properties(r), b.id ORDER BY 1, 2, 4, r.source"),
+                server.rows(
+                    "MATCH (a)-[r]->(b) RETURN a.id, type(r), properties(r), b.id ORDER BY a.id, type(r), b.id, r.source"
+                ),
                 server.rows("MATCH (g:KgrecGraph) RETURN g.owner, g.digest, g.interactions, g.labels"),
                 server.rows("MATCH (g:KgrecRelation) RETURN g.predicate, g.type ORDER BY g.predicate"),
                 server.rows("SHOW CONSTRAINTS YIELD name, type, properties RETURN name, type, properties"),
