@@ -213,9 +213,7 @@ def test_a_bulk_import_gives_the_same_graph(
         graphs.append(
             (
                 server.rows("MATCH (n:Entity) RETURN n.id, labels(n), properties(n) ORDER BY n.id"),
-                server.rows(
-                    "MATCH (a)-[r]->(b) RETURN a.id, type(r), properties(r), b.id ORDER BY a.id, type(r), b.id, r.source"
-                ),
+                sorted(map(str, server.rows("MATCH (a)-[r]->(b) RETURN a.id, type(r), properties(r), b.id"))),
                 server.rows("MATCH (g:KgrecGraph) RETURN g.owner, g.digest, g.interactions, g.labels"),
                 server.rows("MATCH (g:KgrecRelation) RETURN g.predicate, g.type ORDER BY g.predicate"),
                 server.rows("SHOW CONSTRAINTS YIELD name, type, properties RETURN name, type, properties"),

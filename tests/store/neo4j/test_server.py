@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pyoxigraph import Literal, NamedNode, Quad
 
 from kgrec.errors import BusyError, StorageError, UserError
 from kgrec.store.neo4j import connection as connecting
@@ -23,6 +25,7 @@ from kgrec.store.neo4j.connection import connection, open_driver
 from kgrec.store.neo4j.server import Home, down, fetch, guide, running, up
 from kgrec.store.neo4j.server.ports import free_port
 from kgrec.store.neo4j.server.processes import is_alive
+from kgrec.store.neo4j.store import Neo4jStore
 
 Kgrec = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -205,18 +208,48 @@ def test_the_shipped_compose_file_has_the_same_version(repository: Path) -> None
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 300 kB."""
+    """A file system of 420 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(place)]
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=420m", "none", str(place)]
     if subprocess.run(mounting, capture_output=True, check=False).returncode:
         pytest.skip("only root can mount a small file system")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def test_a_full_disk_says_so(neo4j_installed: None, small_disk: Path) -> None:
+def fill(disk: Path, left: int) -> Path:
+    """Leaves so many bytes free."""
+    ballast = disk / "ballast"
+    with ballast.open("wb") as file:
+        for _ in range((shutil.disk_usage(disk).free - left) // 1_000_000):
+            file.write(bytes(1_000_000))
+    return ballast
+
+
+def test_a_full_disk_says_so_and_a_load_goes_on_when_there_is_room(neo4j_installed: None, small_disk: Path) -> None:
     home = Home(small_disk / "home")
+    ports = {"bolt": free_port(), "http": free_port()}
+    ballast = fill(small_disk, 2_000_000)
     with pytest.raises(StorageError, match="the disk is full"):
-        up(home, bolt=free_port(), http=free_port())
+        up(home, **ports)
     assert running(home) is None
+    ballast.unlink()
+
+    graph = NamedNode("urn:kgrec:source/one")
+    nodes = [NamedNode(f"http://example.org/{i}") for i in range(60_000)]
+    quads = [Quad(node, nodes[0], Literal(f"{i} " + "x" * 900), graph) for i, node in enumerate(nodes)]
+    try:
+        state, _ = up(home, **ports)
+        to = connection(state.uri, home=home)
+        ballast = fill(small_disk, 2_000_000)
+        with Neo4jStore(to, retry_seconds=1) as store, pytest.raises(StorageError, match="its disk is full"):
+            store.load(quads)
+        ballast.unlink()
+        down(home)
+        up(home, **ports)
+        with Neo4jStore(to) as store:
+            store.load(quads)
+            assert set(store.quads()) == set(quads)
+    finally:
+        down(home)
