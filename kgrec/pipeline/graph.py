@@ -115,7 +115,8 @@ def _mark(folder: Path) -> dict[str, str]:
 
 def _reading_hash(recipe: Recipe) -> str:
     """A hash of what says how the graph is to be read; the statements themselves are the stage's own matter."""
-    content = recipe.model_dump_json(include={"graph", "interactions", "prefixes", "table"})
+    named = {"user_type", "item_type", "user_iri", "item_iri"}
+    content = recipe.model_dump_json(include={"graph": True, "prefixes": True, "table": True, "interactions": named})
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -53,7 +53,7 @@ def _fault(error: Exception, uri: str, database: str | None, password: str | Non
         return UserError(f"what answers at {uri} is no Neo4j server: {text}")
     if isinstance(error, raised.ServiceUnavailable | raised.SessionExpired):
         return ServerGoneError(f"no Neo4j server answers at {uri}: {text}")
-    if code.endswith("TransactionLogError") or "No space left" in text or "panic" in text.lower():
+    if code.startswith("Neo.DatabaseError.Transaction.") or "No space left" in text or "panic" in text.lower():
         return StorageError(
             f"the server at {uri} cannot write: its disk is full or damaged ({text})\n"
             "  make room, restart it (`kgrec neo4j down`, `kgrec neo4j up`) and run again: it goes on where it was"

@@ -111,7 +111,10 @@ def down(home: Home) -> bool:
         state, there = home.state(), running(home)
         _stop_guide(state)
         if there is not None and not stop(there.pid, there.started, STOP_SECONDS):
-            raise KgrecError(f"the server has not ended after {STOP_SECONDS:.0f} s: process {there.pid}")
+            raise KgrecError(
+                f"the server has not ended after {STOP_SECONDS:.0f} s: process {there.pid}\n"
+                "  where its disk is full, make room; a server that is killed recovers at its next start"
+            )
         home.clear_state()
         return there is not None
 
