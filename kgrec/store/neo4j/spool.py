@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -25,6 +27,7 @@ CREATE TABLE new_edge (p TEXT, g TEXT, s TEXT, o TEXT);
 CREATE TABLE old_edge (p TEXT, g TEXT, s TEXT, o TEXT);
 CREATE TABLE new_value (s TEXT, v TEXT);
 CREATE TABLE old_value (s TEXT, v TEXT);
+CREATE INDEX old_value_by_s ON old_value (s);
 CREATE TABLE new_name (id TEXT PRIMARY KEY, labels TEXT, name TEXT) WITHOUT ROWID;
 CREATE TABLE old_node (id TEXT PRIMARY KEY, labels TEXT) WITHOUT ROWID;
 CREATE TABLE node (id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -127,19 +130,22 @@ class Spool:
             "INSERT OR IGNORE INTO node SELECT s FROM new_value UNION SELECT s FROM new_edge"
             " UNION SELECT o FROM new_edge UNION SELECT id FROM new_name"
         )
+        for table, columns in (("new_edge", "p, g, s, o"), ("new_value", "s, v")):
+            # sorted once: what comes after reads the rows as they lie
+            self.db.execute(f"CREATE TABLE settled AS SELECT DISTINCT * FROM {table} ORDER BY {columns}")
+            self.db.execute(f"DROP TABLE {table}")
+            self.db.execute(f"ALTER TABLE settled RENAME TO {table}")
         self.db.execute("CREATE INDEX new_value_by_s ON new_value (s)")
-        self.db.execute("CREATE INDEX old_value_by_s ON old_value (s)")
 
+    @cached_property
     def digest(self) -> str:
-        """A hash of all that is new."""
+        """A hash of all that is to be, after :meth:`settle`."""
         hashed = hashlib.sha256()
-        for query in (
-            "SELECT DISTINCT * FROM new_edge ORDER BY p, g, s, o",
-            "SELECT DISTINCT * FROM new_value ORDER BY s, v",
-            "SELECT * FROM new_name ORDER BY id",
-        ):
-            for row in self.db.execute(query):
-                hashed.update(repr(row).encode())
+        for table in ("new_edge", "new_value", "new_name"):
+            order = "id" if table == "new_name" else "rowid"
+            cursor = self.db.execute(f"SELECT * FROM {table} ORDER BY {order}")
+            while rows := cursor.fetchmany(10_000):
+                hashed.update(json.dumps(rows).encode())
         return hashed.hexdigest()
 
     def num_nodes(self) -> int:
@@ -147,7 +153,7 @@ class Spool:
         return int(self.db.execute("SELECT count(*) FROM node").fetchone()[0])
 
     def num_edges(self) -> int:
-        """Number of edges that are to be, repeats counted."""
+        """Number of edges that are to be."""
         return int(self.db.execute("SELECT count(*) FROM new_edge").fetchone()[0])
 
     def predicates(self) -> list[str]:
@@ -172,9 +178,10 @@ class Spool:
     def edges(self, which: Literal["added", "removed"]) -> Iterator[tuple[str, str, Iterator[tuple[str, str]]]]:
         """Edges of one predicate and source at a time: predicate, source, sorted pairs of subject and object."""
         first, second = ("new", "old") if which == "added" else ("old", "new")
-        rows: Iterable[Any] = self.db.execute(
-            f"SELECT p, g, s, o FROM {first}_edge EXCEPT SELECT p, g, s, o FROM {second}_edge ORDER BY 1, 2, 3, 4"
-        )
+        query = f"SELECT p, g, s, o FROM {first}_edge EXCEPT SELECT p, g, s, o FROM {second}_edge ORDER BY 1, 2, 3, 4"
+        if self.db.execute("SELECT 1 FROM old_edge LIMIT 1").fetchone() is None:
+            query = f"SELECT p, g, s, o FROM {first}_edge ORDER BY rowid"
+        rows: Iterable[Any] = self.db.execute(query)
         for (predicate, source), group in groupby(rows, key=lambda row: (row[0], row[1])):
             yield predicate, source, ((row[2], row[3]) for row in group)
 

@@ -149,13 +149,19 @@ class Neo4jStore:
             marker = read_marker(session)
             if marker is not None:
                 check_owner(marker, self.owner, self.base)
-                if not keep:
-                    digest = spool.digest()
-                    if digest == marker.digest and reading.interactions_digest == marker.interactions:
-                        return digest
+            if not keep:
+                spool.settle(keep)
+                same = marker is not None and (marker.digest, marker.interactions) == (
+                    spool.digest,
+                    reading.interactions_digest,
+                )
+                if same:
+                    return spool.digest
+            if marker is not None:
                 for page in pages(session):
                     spool.add_old(*page)
-            spool.settle(keep)
+            if keep:
+                spool.settle(keep)
             known = relation_types(session)
             chosen = names.relationship_types(spool.predicates(), known, reading.relations)
             labels = {label for node in spool.nodes() for label in labels_of(node)}
@@ -189,12 +195,11 @@ class Neo4jStore:
             if fresh_interactions:
                 with progress.task("writing interactions", unit="interactions") as task:
                     writer.interactions(reading.interactions(), task)
-            digest = spool.digest()
             done = f"MATCH (g:{names.GRAPH} {{id: 'graph'}}) SET g.digest = $digest"
             if not keep:
                 done += ", g.interactions = $interactions"
-            writer.rows(done, [], digest=digest, interactions=reading.interactions_digest)
-            return digest
+            writer.rows(done, [], digest=spool.digest, interactions=reading.interactions_digest)
+            return spool.digest
 
     def _import(self, session: neo4j.Session, spool: Spool, types: Mapping[str, str], progress: Progress) -> bool:
         """Imports a large first load into an empty managed server; false where it is to be written live."""
