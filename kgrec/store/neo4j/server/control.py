@@ -24,7 +24,9 @@ from kgrec.store.neo4j.server.processes import is_alive, spawn, stop
 START_SECONDS = 180.0
 STOP_SECONDS = 90.0
 ROOM = 300_000_000
-"""Bytes: the logs of two databases are set aside at the start, and some for the first writes."""
+"""Bytes: the logs of two databases are set aside at the first start, and some for the first writes."""
+ROOM_AGAIN = 50_000_000
+"""Bytes, once the logs are there."""
 
 
 def running(home: Home) -> Running | None:
@@ -148,9 +150,10 @@ def _stop_guide(state: Running | None) -> None:
 def _check_space(home: Home) -> None:
     """Refuses a disk without room for the transaction logs: Neo4j hangs or says something else there."""
     free = shutil.disk_usage(home.path).free
-    if free < ROOM:
+    needed = ROOM_AGAIN if home.data.is_dir() else ROOM
+    if free < needed:
         raise StorageError(
-            f"{home.path}: the disk is full: {free / 1e6:,.0f} MB are free, {ROOM / 1e6:,.0f} MB are needed to start"
+            f"{home.path}: the disk is full: {free / 1e6:,.0f} MB are free, {needed / 1e6:,.0f} MB are needed to start"
         )
 
 
