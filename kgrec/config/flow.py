@@ -19,8 +19,10 @@ class FlowConfig(BaseModel):
         epochs: at most, of the learned low-rank channel.
         neighbours: of an item in similarity channels.
         gate_users: at most so many users fit the gates.
-        gate_items: at most so many items stand in a gate user's ranking: the rest is sampled.
-        max_dense: the largest item-item matrix kept dense; beyond it channels are sparse.
+        gate_items: with more items than this, so many stand in the rankings on which gates are fitted: those that
+            channels name most, and a sample of the others.
+        max_dense: the largest item-item matrix kept dense; with more items channels keep the largest weights of an
+            item, its neighbours are searched for, and the learned factors are trained on sampled items.
         dial: also fit other settings of the gates, with more literal knowledge, for ``knowledge``.
         knowledge: where the dial stands, from 0, as trained, to 1, literal knowledge and text alone.
     """

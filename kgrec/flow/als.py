@@ -13,8 +13,14 @@ ITERATIONS, CG_STEPS = 12, 3
 
 
 def factorise(
-    matrix: sp.csr_array, dim: int, unobserved: float, l2: float, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    matrix: sp.csr_array,
+    dim: int,
+    unobserved: float,
+    l2: float,
+    seed: int,
+    iterations: int = ITERATIONS,
+    precision: type[np.floating[Any]] = np.float64,
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Minimises ``Σ_{ui seen} (1 - x_u·y_i)² + w0 Σ_{ui} (x_u·y_i)² + λ R`` with the penalty
     ``R = Σ_u (n_u + w0 I) ‖x_u‖² + Σ_i (n_i + w0 U) ‖y_i‖²``.
 
@@ -28,6 +34,8 @@ def factorise(
         unobserved: ``w0``.
         l2: ``λ``.
         seed: of the first factors.
+        iterations: over both sides.
+        precision: of the factors and of all that is computed.
 
     Returns:
         ``x [U, dim]`` and ``y [I, dim]``.
@@ -37,22 +45,23 @@ def factorise(
     turned = sp.csr_array(matrix.T)
     x = rng.normal(scale=0.1 / np.sqrt(dim), size=(rows, dim))
     y = rng.normal(scale=0.1 / np.sqrt(dim), size=(columns, dim))
+    x, y = x.astype(precision, copy=False), y.astype(precision, copy=False)
     row_penalty = l2 * (np.diff(matrix.indptr) + unobserved * columns)
     column_penalty = l2 * (np.diff(turned.indptr) + unobserved * rows)
-    for _ in range(ITERATIONS):
-        _solve(matrix.indptr, matrix.indices, x, y, unobserved * (y.T @ y), row_penalty)
-        _solve(turned.indptr, turned.indices, y, x, unobserved * (x.T @ x), column_penalty)
+    for _ in range(iterations):
+        _solve(matrix.indptr, matrix.indices, x, y, precision(unobserved) * (y.T @ y), row_penalty.astype(precision))
+        _solve(turned.indptr, turned.indices, y, x, precision(unobserved) * (x.T @ x), column_penalty.astype(precision))
     return x, y
 
 
 @numba.njit(cache=True, fastmath={"contract", "reassoc"})
 def _times(
-    gram: NDArray[np.float64],
-    other: NDArray[np.float64],
+    gram: NDArray[Any],
+    other: NDArray[Any],
     held: NDArray[Any],
     penalty: float,
-    vector: NDArray[np.float64],
-    out: NDArray[np.float64],
+    vector: NDArray[Any],
+    out: NDArray[Any],
 ) -> None:
     """``out = (gram + Σ_{j held} y_j y_jᵀ + penalty · Id) vector``."""
     dim = len(vector)
@@ -62,7 +71,7 @@ def _times(
             total += gram[a, b] * vector[b]
         out[a] = total
     for j in held:
-        product = 0.0
+        product = vector.dtype.type(0.0)
         for a in range(dim):
             product += other[j, a] * vector[a]
         for a in range(dim):
@@ -73,23 +82,24 @@ def _times(
 def _solve(
     indptr: NDArray[Any],
     indices: NDArray[Any],
-    mine: NDArray[np.float64],
-    other: NDArray[np.float64],
-    gram: NDArray[np.float64],
-    penalty: NDArray[np.float64],
+    mine: NDArray[Any],
+    other: NDArray[Any],
+    gram: NDArray[Any],
+    penalty: NDArray[Any],
 ) -> None:
     """A few conjugate gradient steps for every row of ``mine``, from where it is."""
     dim = mine.shape[1]
-    residual, direction, product = np.empty(dim), np.empty(dim), np.empty(dim)
+    residual, direction, product = np.empty(dim, mine.dtype), np.empty(dim, mine.dtype), np.empty(dim, mine.dtype)
+    zero = mine.dtype.type(0.0)
     for row in range(mine.shape[0]):
         held = indices[indptr[row] : indptr[row + 1]]
         if len(held) == 0:
             mine[row] = 0.0
             continue
         _times(gram, other, held, penalty[row], mine[row], product)
-        square = 0.0
+        square = zero
         for a in range(dim):
-            total = 0.0
+            total = zero
             for j in held:
                 total += other[j, a]
             residual[a] = total - product[a]
@@ -99,11 +109,11 @@ def _solve(
             if square < 1e-20:
                 break
             _times(gram, other, held, penalty[row], direction, product)
-            curvature = 0.0
+            curvature = zero
             for a in range(dim):
                 curvature += direction[a] * product[a]
             step = square / curvature
-            after = 0.0
+            after = zero
             for a in range(dim):
                 mine[row, a] += step * direction[a]
                 residual[a] -= step * product[a]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from kgrec.config.flow import FlowConfig
 from kgrec.flow.channel import Channel
@@ -17,8 +18,6 @@ from kgrec.flow.part import Part
 from kgrec.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from kgrec.flow.newcomer import NewItems
 
 
@@ -107,7 +106,12 @@ class Builder(ABC):
 
 def support(part: Part, source: int, target: int) -> int:
     """How many training users hold both items."""
+    return len(holders(part, source, target))
+
+
+def holders(part: Part, source: int, target: int) -> NDArray[np.integer[Any]]:
+    """The training users who hold both items, increasing."""
     column = part.by_item
     first = column.indices[column.indptr[source] : column.indptr[source + 1]]
     second = column.indices[column.indptr[target] : column.indptr[target + 1]]
-    return int(np.intersect1d(first, second, assume_unique=True).size)
+    return np.intersect1d(first, second, assume_unique=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 from kgrec.flow.channel import Channel
 from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.recency import weigh
+from kgrec.flow.universe import Universe
+
+if TYPE_CHECKING:
+    from kgrec.flow.crew import Crew
 
 CELLS = 4_000_000
 """Scores of one channel held at a time."""
@@ -26,14 +31,31 @@ class Histories:
 
     Attributes:
         known: what channels see, CSR ``[U, items]``; times: of the same users, or None.
-        relevant: what is to be found, binary CSR ``[U, items]``.
-        universe: items that may stand in a ranking, bool ``[items]``.
+        relevant: what is to be found, binary CSR ``[U, n]``; hidden: what is known already, likewise.
+        universe: the n items that may stand in a ranking; channels lead into these.
     """
 
     known: sp.csr_array
     times: sp.csr_array | None
     relevant: sp.csr_array
-    universe: NDArray[np.bool_]
+    hidden: sp.csr_array
+    universe: Universe
+
+    @classmethod
+    def of(
+        cls, known: sp.csr_array, times: sp.csr_array | None, relevant: sp.csr_array, universe: Universe
+    ) -> Histories:
+        """From matrices over all items."""
+        return cls(known, times, universe.columns(relevant), universe.columns(known), universe)
+
+    def blocks(self) -> Iterator[Histories]:
+        """So many users that :data:`CELLS` scores of a channel are held, at a time."""
+        users, width = self.hidden.shape
+        size = max(1, CELLS // max(width, 1))
+        for start in range(0, users, size):
+            part = slice(start, start + size)
+            times = None if self.times is None else self.times[part]
+            yield Histories(self.known[part], times, self.relevant[part], self.hidden[part], self.universe)
 
     @property
     def log_size(self) -> NDArray[np.float64]:
@@ -61,7 +83,7 @@ class Candidates:
 
 def draw(
     histories: Histories,
-    channels: Sequence[Channel],
+    crew: Crew,
     catalogue: Catalogue,
     gates: Gates | None,
     recency: Mapping[str, float],
@@ -70,24 +92,25 @@ def draw(
     """What is to be found, the best by the gates (or by every channel where there are none yet) and a uniform sample.
 
     Args:
+        histories: of the users.
+        crew: scores blocks of users with the channels, into the universe of the histories.
+        catalogue: of the items.
+        gates: None where there are none yet.
         recency: channel → power with which its flows are computed.
+        seed: of the sample.
     """
     rng = np.random.default_rng(seed)
+    blocks = list(histories.blocks())
+    bests = crew(_best, [(block, catalogue, gates, recency) for block in blocks])
     rows, weights = [], []
-    for start, stop, flows in _blocks(histories, channels, recency):
-        part = slice(start, stop)
-        hidden = histories.known[part]
-        if gates is None:
-            best = [_top(np.array(flow), hidden, histories.universe, TOP_OF_CHANNEL) for flow in flows]
-        else:
-            total = mix(flows, channels, [gates], catalogue, histories.log_size[part])
-            best = [_top(total, hidden, histories.universe, TOP)]
-        for u in range(stop - start):
-            exact = np.unique(
-                np.concatenate([one[u][one[u] >= 0] for one in best] + [_row(histories.relevant, start + u)])
-            )
-            allowed = histories.universe.copy()
-            allowed[_row(hidden, u)] = False
+    scale, ranked = histories.universe.log_weight, histories.universe.ranked
+    for block, best in zip(blocks, bests):
+        for u in range(block.hidden.shape[0]):
+            wanted = _row(block.relevant, u)
+            exact = np.unique(np.concatenate([one[u][one[u] >= 0] for one in best] + [wanted]))
+            allowed = ranked.copy()
+            allowed[wanted] = True
+            allowed[_row(block.hidden, u)] = False
             exact = exact[allowed[exact]]
             allowed[exact] = False
             others = np.flatnonzero(allowed)
@@ -96,7 +119,8 @@ def draw(
             items = np.concatenate([exact, sample])
             order = np.argsort(items)
             rows.append(items[order])
-            weights.append(np.concatenate([np.zeros(len(exact)), np.full(len(sample), weight)])[order])
+            alone = np.where(np.isin(exact, wanted), 0.0, scale[exact])
+            weights.append(np.concatenate([alone, weight + scale[sample]])[order])
     width = max((len(row) for row in rows), default=0)
     items = np.full((len(rows), width), -1, dtype=np.int64)
     log_weight = np.full((len(rows), width), -np.inf, dtype=np.float32)
@@ -106,33 +130,62 @@ def draw(
     relevant = np.zeros(items.shape, dtype=bool)
     for u in range(len(items)):
         relevant[u] = np.isin(items[u], _row(histories.relevant, u))
-    return Candidates(items, log_weight, relevant, flows_at(items, histories, channels, recency))
+    return Candidates(items, log_weight, relevant, flows_at(items, histories, crew, recency))
 
 
 def flows_at(
-    items: NDArray[np.int64], histories: Histories, channels: Sequence[Channel], recency: Mapping[str, float]
+    items: NDArray[np.int64], histories: Histories, crew: Crew, recency: Mapping[str, float], only: str = ""
 ) -> NDArray[np.float32]:
-    """The channels' flows at candidates: float32 ``[U, C, K]``, 0 where there is none."""
-    found = np.empty((items.shape[0], len(channels), items.shape[1]), dtype=np.float32)
-    for start, stop, flows in _blocks(histories, channels, recency):
-        for c, flow in enumerate(flows):
-            found[start:stop, c] = np.take_along_axis(flow, np.maximum(items[start:stop], 0), axis=1)
+    """The channels' flows at candidates: float32 ``[U, C, K]``, 0 where there is none.
+
+    Args:
+        items: candidates of each user, ``[U, K]``, -1 for none.
+        histories: of the users.
+        crew: with the channels.
+        recency: channel → power with which its flow is computed.
+        only: one channel by name; all if empty.
+    """
+    blocks, start, rows = list(histories.blocks()), 0, []
+    for block in blocks:
+        height = block.hidden.shape[0]
+        rows.append((block, items[start : start + height], recency, only))
+        start += height
+    found = list(crew(_flows_of, rows))
+    return np.concatenate(found) if found else np.zeros((0, 0, items.shape[1]), dtype=np.float32)
+
+
+def _best(
+    channels: Sequence[Channel],
+    block: Histories,
+    catalogue: Catalogue,
+    gates: Gates | None,
+    recency: Mapping[str, float],
+) -> list[NDArray[np.int64]]:
+    """Lists of the best items of a block of users, ``[block, k]`` each: by the gates, or by every channel."""
+    flows, ranked = _flows(channels, block, recency), block.universe.ranked
+    if gates is None:
+        return [_top(np.array(flow), block.hidden, ranked, TOP_OF_CHANNEL) for flow in flows]
+    return [_top(mix(flows, channels, [gates], catalogue, block.log_size), block.hidden, ranked, TOP)]
+
+
+def _flows_of(
+    channels: Sequence[Channel], block: Histories, items: NDArray[np.int64], recency: Mapping[str, float], only: str
+) -> NDArray[np.float32]:
+    """:func:`flows_at` of a block of users."""
+    some = [one for one in channels if not only or one.name == only]
+    found = np.empty((items.shape[0], len(some), items.shape[1]), dtype=np.float32)
+    for c, flow in enumerate(_flows(some, block, recency)):
+        found[:, c] = np.take_along_axis(flow, np.maximum(items, 0), axis=1)
     found[np.broadcast_to((items < 0)[:, None], found.shape)] = 0.0
     return found
 
 
-def _blocks(
-    histories: Histories, channels: Sequence[Channel], recency: Mapping[str, float]
-) -> Iterator[tuple[int, int, list[NDArray[np.float32]]]]:
-    """First user, last user + 1 and their flows ``[block, items]`` over every channel."""
-    users, items = histories.known.shape
-    size = max(1, CELLS // max(items, 1))
-    for start in range(0, users, size):
-        stop = min(start + size, users)
-        known = histories.known[start:stop]
-        times = None if histories.times is None else histories.times[start:stop]
-        weighted = {power: weigh(known, times, power) for power in {recency.get(one.name, 0.0) for one in channels}}
-        yield start, stop, [one.apply(weighted[recency.get(one.name, 0.0)]) for one in channels]
+def _flows(channels: Sequence[Channel], block: Histories, recency: Mapping[str, float]) -> list[NDArray[np.float32]]:
+    """Every channel's flow ``[block, n]``."""
+    width = block.hidden.shape[1]
+    powers = {recency.get(one.name, 0.0) for one in channels}
+    weighted = {power: weigh(block.known, block.times, power) for power in powers}
+    return [one.apply(weighted[recency.get(one.name, 0.0)], width) for one in channels]
 
 
 def mix(

@@ -43,12 +43,17 @@ class Channel:
         """Name of the builder that made it."""
         return self.name.split(":", 1)[0]
 
-    def apply(self, histories: sp.csr_array) -> NDArray[np.float32]:
-        """``H W``: float32 ``[batch, items]`` for histories of shape ``[batch, items]``, weighted or not."""
+    def apply(self, histories: sp.csr_array, width: int | None = None) -> NDArray[np.float32]:
+        """``H W``: float32 ``[batch, items]`` for histories of shape ``[batch, items]``, weighted or not.
+
+        Args:
+            histories: CSR.
+            width: columns of ``W``, where they are other than its rows.
+        """
         flow = self.flow(histories)
         if self.targets is None:
             return flow
-        scores = np.zeros(histories.shape, dtype=np.float32)
+        scores = np.zeros((histories.shape[0], histories.shape[1] if width is None else width), dtype=np.float32)
         scores[:, self.targets] = flow
         return scores
 

@@ -31,12 +31,28 @@ class ItemContent:
         text: float32 ``[items, dim]``, zero rows where an item has no text; None without any.
         embedding: likewise, of the knowledge graph.
         neighbours: kept of an item where similar items are asked for.
+        max_dense: up to so many items every pair is compared; beyond, neighbours are searched for
+            (:mod:`kgrec.flow.near`).
     """
 
     links: Links | None
     text: NDArray[np.float32] | None
     embedding: NDArray[np.float32] | None
     neighbours: int = 100
+    max_dense: int = 20_000
+
+    @property
+    def searched(self) -> bool:
+        """Whether there are too many items for comparing every pair."""
+        return self._items > self.max_dense
+
+    def _nearest(self, rows: NDArray[np.float32] | sp.csr_array, k: int) -> sp.csr_array:
+        if not self.searched:
+            return nearest_neighbours(rows, k)
+        # compiled code and a library that only fitting needs
+        from kgrec.flow.near import near_by_cells, near_by_index
+
+        return near_by_cells(rows, k) if isinstance(rows, np.ndarray) else near_by_index(rows, k)
 
     @cached_property
     def link_rows(self) -> sp.csr_array | None:
@@ -47,7 +63,7 @@ class ItemContent:
     def near_by_links(self) -> sp.csr_array:
         """Cosines of :attr:`link_rows`: float32 CSR ``[items, items]``."""
         assert self.link_rows is not None
-        return nearest_neighbours(self.link_rows, self.neighbours)
+        return self._nearest(self.link_rows, self.neighbours)
 
     @cached_property
     def text_whitening(self) -> Whitening | None:
@@ -63,19 +79,25 @@ class ItemContent:
     def near_by_text(self) -> sp.csr_array:
         """Cosines of :attr:`white_text`: float32 CSR ``[items, items]``."""
         assert self.white_text is not None
-        return nearest_neighbours(self.white_text, self.neighbours)
+        return self._nearest(self.white_text, self.neighbours)
 
     @cached_property
     def near_by_embedding(self) -> sp.csr_array:
         """Cosines of the whitened embeddings: float32 CSR ``[items, items]``."""
         assert self.embedding is not None
-        return nearest_neighbours(whiten(self.embedding, DIM), self.neighbours)
+        return self._nearest(whiten(self.embedding, DIM), self.neighbours)
 
     @cached_property
     def alike_by(self) -> dict[str, sp.csr_array]:
         """``links``, ``text``: where there are some, cosines of the nearest items, float32 CSR ``[items, items]``."""
         rows = {"links": self.link_rows, "text": self.white_text}
-        return {name: nearest_neighbours(one, CHAINED) for name, one in rows.items() if one is not None}
+        some = {name: one for name, one in rows.items() if one is not None}
+        if self.searched and self.neighbours >= CHAINED:
+            from kgrec.flow.topm import top_of_rows
+
+            near = {"links": lambda: self.near_by_links, "text": lambda: self.near_by_text}
+            return {name: top_of_rows(near[name](), CHAINED) for name in some}
+        return {name: self._nearest(one, CHAINED) for name, one in some.items()}
 
     @cached_property
     def alike(self) -> sp.csr_array | None:
@@ -87,9 +109,6 @@ class ItemContent:
     def link_axes(self) -> NDArray[np.float32] | None:
         """Leading right singular vectors of :attr:`link_rows`: float32 ``[links, up to 256]``; None where the matrix is
         too small to have any."""
-        # takes a tenth of a second to import, which serving would pay for nothing
-        from scipy.sparse.linalg import svds
-
         if self.link_rows is None:
             return None
         used = np.flatnonzero(np.bincount(self.link_rows.indices, minlength=self.link_rows.shape[1]))
@@ -97,7 +116,7 @@ class ItemContent:
         k = min(LINK_DIM, min(rows.shape) - 1)
         if k <= 0:
             return None
-        _, size, axes = svds(rows, k=k, v0=np.ones(min(rows.shape)))
+        size, axes = _leading(rows, k, exact=not self.searched)
         found = np.zeros((self.link_rows.shape[1], k), dtype=np.float32)
         found[used] = axes[np.argsort(-size)].T
         return found
@@ -121,4 +140,18 @@ class ItemContent:
         for one in (self.text, self.embedding):
             if one is not None:
                 return len(one)
-        return 0
+        return 0 if self.links is None else int(self.links.matrix.shape[0])
+
+
+def _leading(rows: sp.csr_array, k: int, exact: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Singular values ``[k]`` and right singular vectors ``[k, columns]``, the leading ones."""
+    # imported here, as serving would pay for it for nothing
+    if exact:
+        from scipy.sparse.linalg import svds
+
+        _, size, axes = svds(rows, k=k, v0=np.ones(min(rows.shape)))
+    else:
+        from sklearn.utils.extmath import randomized_svd
+
+        _, size, axes = randomized_svd(rows.astype(np.float32), k, n_iter=2, random_state=0)
+    return size, axes

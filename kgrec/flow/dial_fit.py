@@ -23,6 +23,7 @@ from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import Part
 from kgrec.flow.recency import weigh
+from kgrec.flow.universe import Universe
 
 GRID = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 END = 0.75
@@ -48,6 +49,7 @@ def fit_dial(
     part: Part,
     valid: sp.csr_array,
     seed: int = 0,
+    most_items: int = 50_000,
 ) -> Dial | None:
     """The dial of a fitted model.
 
@@ -58,6 +60,7 @@ def fit_dial(
         part: the training part.
         valid: the validation part, binary CSR ``[users, items]``.
         seed: of the users that are drawn.
+        most_items: in a ranking; of more a sample is drawn.
 
     Returns:
         None where no channel is literal knowledge, or nothing is held out for validation.
@@ -70,7 +73,17 @@ def fit_dial(
         return None
     users = np.random.default_rng(seed).permutation(users)[:USERS]
     first, second = (users, users) if len(users) < LEAST else (users[: len(users) // 2], users[len(users) // 2 :])
-    model = _Model(tuple(channels), tuple(gates), catalogue, part, sp.csr_array(held), literal)
+    universe = Universe.of(most_items, channels, part.train[users], sp.csr_array(held[users]), seed)
+    literal = universe.channels(literal)
+    model = _Model(
+        universe.channels(channels),
+        tuple(gates),
+        universe.catalogue(catalogue),
+        part,
+        universe.columns(part.train),
+        universe.columns(held),
+        literal,
+    )
     settings = _Tuning(model, np.sort(first)).settings()
     return Dial(_monotone(model.measure(np.sort(second), settings)), len(second))
 
@@ -94,6 +107,7 @@ class _Model:
     gates: tuple[Gates, ...]
     catalogue: Catalogue
     part: Part
+    hidden: sp.csr_array
     held: sp.csr_array
     literal: tuple[Channel, ...]
 
@@ -103,7 +117,7 @@ class _Model:
 
     @property
     def excluded(self) -> NDArray[np.bool_]:
-        excluded = self.part.item_degree == 0
+        excluded = self.catalogue.degree == 0
         excluded[self.held.indices] = False
         return np.asarray(excluded)
 
@@ -116,7 +130,7 @@ class _Model:
         return max(sorted(by_power), key=lambda power: by_power[power])
 
     def blocks(self, users: NDArray[np.int64]) -> Iterator[_Block]:
-        size = max(1, CELLS // self.part.num_items)
+        size = max(1, CELLS // self.hidden.shape[1])
         for start in range(0, len(users), size):
             yield self._block(users[start : start + size])
 
@@ -145,7 +159,7 @@ class _Model:
                     continue
                 if power not in weighted:
                     weighted[power] = weigh(train, times, power)
-                flow = channel.apply(weighted[power])
+                flow = channel.apply(weighted[power], base.shape[1])
                 if wanted:
                     flows[channel.name] = flow
                 if some:
@@ -157,8 +171,8 @@ class _Model:
             inside[0] += total
             inside[1] += np.abs(total)
             inside[2] += np.abs(total) if channel.knowledge else 0.0
-        hidden = np.repeat(np.arange(len(users)), np.diff(train.indptr)), train.indices
-        base[hidden] = -np.inf
+        hidden = self.hidden[users]
+        base[np.repeat(np.arange(len(users)), np.diff(hidden.indptr)), hidden.indices] = -np.inf
         base[:, self.excluded] = -np.inf
         return _Block(users, base, mass, base + inside[0], mass + inside[1], inside[2], flows)
 
@@ -188,7 +202,7 @@ class _Model:
                 kept = np.isfinite(np.take_along_axis(score, top, axis=1))
                 known[n] += np.take_along_axis(inside, top, axis=1)[kept].sum()
                 total[n] += np.take_along_axis(mass, top, axis=1)[kept].sum()
-                ndcg[n].append(ndcg10(score.copy(), self.part.train[block.users], self.held[block.users]))
+                ndcg[n].append(ndcg10(score.copy(), self.hidden[block.users], self.held[block.users]))
         found = []
         for n, setting in enumerate(settings):
             values = np.concatenate(ndcg[n])

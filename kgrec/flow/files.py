@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +30,7 @@ def save_flow(flow: Flow, folder: str | Path) -> None:
         OSError: a file cannot be written.
     """
     folder = Path(folder)
-    channels = []
-    for number, channel in enumerate(flow.channels):
-        shapes = []
-        for place, factor in enumerate(channel.factors):
-            shapes.append(_save_factor(folder, f"{number:02d}-{place}", factor))
-        for side in ("sources", "targets"):
-            ids = getattr(channel, side)
-            if ids is not None:
-                np.save(folder / f"{number:02d}-{side}.npy", ids)
-        channels.append(
-            {
-                "name": channel.name,
-                "kind": channel.kind,
-                "knowledge": channel.knowledge,
-                "factors": shapes,
-                "sources": channel.sources is not None,
-                "targets": channel.targets is not None,
-            }
-        )
+    channels = save_channels(folder, flow.channels)
     np.save(folder / "degree.npy", flow.catalogue.degree)
     np.save(folder / "foretold.npy", flow.catalogue.foretold)
     content = {
@@ -61,6 +44,39 @@ def save_flow(flow: Flow, folder: str | Path) -> None:
     (folder / FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     if flow.dial is not None:
         (folder / DIAL).write_text(json.dumps(flow.dial.to_json(), indent=1, sort_keys=True) + "\n")
+
+
+def save_channels(folder: Path, channels: Sequence[Channel]) -> list[dict[str, Any]]:
+    """Writes the channels' matrices; what :func:`load_channels` needs to know besides, as JSON."""
+    about = []
+    for number, channel in enumerate(channels):
+        shapes = []
+        for place, factor in enumerate(channel.factors):
+            shapes.append(_save_factor(folder, f"{number:02d}-{place}", factor))
+        for side in ("sources", "targets"):
+            ids = getattr(channel, side)
+            if ids is not None:
+                np.save(folder / f"{number:02d}-{side}.npy", ids)
+        about.append(
+            {
+                "name": channel.name,
+                "kind": channel.kind,
+                "knowledge": channel.knowledge,
+                "factors": shapes,
+                "sources": channel.sources is not None,
+                "targets": channel.targets is not None,
+            }
+        )
+    return about
+
+
+def load_channels(folder: Path, about: Sequence[dict[str, Any]]) -> tuple[Channel, ...]:
+    """What :func:`save_channels` wrote; matrices stay on disk until their rows are used.
+
+    Raises:
+        OSError: a file is missing; ValueError: it is damaged.
+    """
+    return tuple(_load_channel(folder, number, one) for number, one in enumerate(about))
 
 
 def load_flow(folder: str | Path) -> Flow:
@@ -86,7 +102,7 @@ def load_flow(folder: str | Path) -> Flow:
             remedy=remedy,
         )
     try:
-        channels = tuple(_load_channel(folder, number, one) for number, one in enumerate(content["channels"]))
+        channels = load_channels(folder, content["channels"])
         catalogue = Catalogue(np.load(folder / "degree.npy"), np.load(folder / "foretold.npy"))
     except (OSError, ValueError) as error:
         raise StaleError(f"the flow model cannot be read: {error}", file=folder, remedy=remedy) from error

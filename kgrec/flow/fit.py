@@ -17,6 +17,7 @@ from kgrec.flow.ascent import Ascent, FlowsAt
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.candidates import Candidates, Histories, draw, flows_at
 from kgrec.flow.channel import Channel
+from kgrec.flow.crew import Crew, crew_of
 from kgrec.flow.dial import Dial
 from kgrec.flow.dial_fit import fit_dial
 from kgrec.flow.folds import Fold, kind_of, make_folds
@@ -26,6 +27,7 @@ from kgrec.flow.part import Part
 from kgrec.flow.registry import chosen
 from kgrec.flow.regression import foretell
 from kgrec.flow.softmax import fit_softmax
+from kgrec.flow.universe import Universe
 from kgrec.progress import SILENT, Progress
 
 LEAST_USERS = 2
@@ -39,6 +41,7 @@ def fit_flow(
     kg: Features | None = None,
     seed: int = 0,
     device: str = "cpu",
+    processes: int = 1,
     progress: Progress = SILENT,
 ) -> Flow:
     """Fits the model.
@@ -53,6 +56,7 @@ def fit_flow(
         text, kg: vectors by node type (:mod:`kgrec.dataset.features`).
         seed: of folds, samples and learned factors: the same seed gives the same model.
         device: of the builders that train.
+        processes: that share the users on whom gates are fitted; the gates do not depend on how many there are.
         progress: is told what is switched off and shows the folds.
 
     Raises:
@@ -60,34 +64,39 @@ def fit_flow(
         RecipeError: an unknown channel.
     """
     config = config or FlowConfig()
-    part = Part.of(snapshot, text, kg, config.neighbours)
+    part = Part.of(snapshot, text, kg, config.neighbours, config.max_dense)
     if len(part.seen) < 2:
         raise DataError("there is one item only: nothing can be ranked", expected="two items or more")
     if (part.user_degree > 0).sum() < LEAST_USERS:
         raise DataError("there is one user only: nothing can be learned", expected="two users or more")
     builders = _available(part, config, progress)
+    if part.num_items > config.gate_items:
+        progress.say(f"gates are fitted on rankings of {config.gate_items:,} of {part.num_items:,} items")
     choices: dict[str, Any] = {}
     valid = snapshot.matrix("valid")
     kind = kind_of(part, valid, _times_of(snapshot) if part.times is not None else None)
     folds = make_folds(part, kind, config.folds + (not valid.nnz), config.held_out, seed)
-    gates = []
+    gates, in_time = [], kind == "last"
     with progress.task("fitting the gates", len(folds), "folds") as task:
         for number, fold in enumerate(folds):
             context = Context(config, seed, device, fold.held_out, choices, progress=SILENT if number else progress)
             channels = build(fold.rest, builders, context)
             if not number:
                 _refuse_unknown(config.without, context.built, channels, progress)
-            gates.append(_fit_gates(fold, channels, valid, config, seed + number, kind == "last"))
+            gates.append(_fit_gates(fold, channels, valid, config, seed + number, in_time, processes))
+            # two builds at a time would be the most that is ever held
+            del channels, context
             task.advance()
     channels = build(part, builders, Context(config, seed, device, None, choices))
     if valid.nnz:
         nothing = sp.csr_array(valid.shape, dtype=np.float32)
-        gates.append(_fit_gates(Fold(part, valid), channels, nothing, config, seed + len(folds), kind == "last"))
+        last = Fold(part, valid)
+        gates.append(_fit_gates(last, channels, nothing, config, seed + len(folds), in_time, processes))
     if not gates:
         progress.say("no user has three items: channels are summed as they are")
         gates = [_plain(channels)]
     items = catalogue(part)
-    dial = fit_dial(channels, gates, items, part, valid, seed) if config.dial else None
+    dial = fit_dial(channels, gates, items, part, valid, seed, config.gate_items) if config.dial else None
     if config.knowledge and dial is None:
         progress.say("knowledge stays at 0: the model has no literal knowledge, or no validation part to dial by")
     kept, gates = _compact(channels, gates, dial)
@@ -96,7 +105,7 @@ def fit_flow(
 
 def rebuild(flow: Flow, snapshot: Snapshot, text: Features | None, kg: Features | None, seed: int, device: str) -> Flow:
     """A fitted model's gates and choices over channels that are built on another snapshot."""
-    part = Part.of(snapshot, text, kg, flow.config.neighbours)
+    part = Part.of(snapshot, text, kg, flow.config.neighbours, flow.config.max_dense)
     wanted = {one.family for one in flow.channels}
     builders = tuple(one for one in _available(part, flow.config, SILENT) if one.name in wanted | _sources(wanted))
     channels = build(part, builders, Context(flow.config, seed, device, None, dict(flow.choices)))
@@ -132,7 +141,8 @@ def catalogue(part: Part) -> Catalogue:
     """What prior and gates read of the items, with the popularity of unseen ones foretold from their content."""
     foretold = np.zeros(part.num_items)
     features = part.content.vectors
-    new: Any = np.flatnonzero((part.item_degree == 0) & (np.abs(features).sum(axis=1) > 0)) if features.size else []
+    new: Any = np.flatnonzero(part.item_degree == 0) if features.size else []
+    new = new[np.abs(features[new]).sum(axis=1) > 0] if len(new) else new
     if len(new):
         foretold[new] = foretell(part, features[new])
     return Catalogue(part.item_degree, foretold)
@@ -168,7 +178,13 @@ def _available(part: Part, config: FlowConfig, progress: Progress) -> tuple[Buil
 
 
 def _fit_gates(
-    fold: Fold, channels: tuple[Channel, ...], valid: sp.csr_array, config: FlowConfig, seed: int, in_time: bool
+    fold: Fold,
+    channels: tuple[Channel, ...],
+    valid: sp.csr_array,
+    config: FlowConfig,
+    seed: int,
+    in_time: bool,
+    processes: int,
 ) -> Gates:
     rest, items = fold.rest, catalogue(fold.rest)
     names = tuple(one.name for one in channels)
@@ -177,39 +193,39 @@ def _fit_gates(
     both = sp.csr_array(both - both.multiply(rest.train))
     both.eliminate_zeros()
     both.data[:] = 1.0
-    histories = _histories(rest, both, config, seed)
-    first = draw(histories, channels, items, None, {}, seed)
-    gates = fit_softmax(first, names, items, histories.log_size, seed)
-    for _ in range(2):
-        recency = {name: gate.recency for name, gate in gates.by_channel.items()}
-        near = draw(histories, channels, items, gates, recency, seed + 1)
-        # what is held out at random is no younger than the rest: age could only mislead
-        recent = _recency_flows(near, histories, channels) if in_time else None
-        ascent = Ascent(near, names, items, histories.log_size, gates, recent)
-        gates = ascent.climb()
+    users = _gate_users(both, config, seed)
+    known, wanted = rest.train[users], sp.csr_array(both[users])
+    universe = Universe.of(config.gate_items, channels, known, wanted, seed)
+    items = universe.catalogue(items)
+    histories = Histories.of(known, None if rest.times is None else rest.times[users], wanted, universe)
+    with crew_of(universe.channels(channels), processes) as crew:
+        first = draw(histories, crew, items, None, {}, seed)
+        gates = fit_softmax(first, names, items, histories.log_size, seed)
+        for _ in range(2):
+            recency = {name: gate.recency for name, gate in gates.by_channel.items()}
+            near = draw(histories, crew, items, gates, recency, seed + 1)
+            # what is held out at random is no younger than the rest: age could only mislead
+            recent = _recency_flows(near, histories, crew) if in_time else None
+            ascent = Ascent(near, names, items, histories.log_size, gates, recent)
+            gates = ascent.climb()
     return _standardised(gates, near, ascent)
 
 
-def _histories(rest: Part, relevant: sp.csr_array, config: FlowConfig, seed: int) -> Histories:
+def _gate_users(relevant: sp.csr_array, config: FlowConfig, seed: int) -> NDArray[np.int64]:
     users = np.flatnonzero(np.diff(relevant.indptr))
-    if len(users) > config.gate_users:
-        users = np.sort(np.random.default_rng(seed).choice(users, config.gate_users, replace=False))
-    times = None if rest.times is None else rest.times[users]
-    # the whole catalogue: were only those unseen items ranked that the validation part holds, to be unseen would be
-    # to be relevant
-    universe = np.ones(rest.num_items, dtype=bool)
-    return Histories(rest.train[users], times, sp.csr_array(relevant[users]), universe)
+    if len(users) <= config.gate_users:
+        return users
+    return np.sort(np.random.default_rng(seed).choice(users, config.gate_users, replace=False))
 
 
-def _recency_flows(near: Candidates, histories: Histories, channels: tuple[Channel, ...]) -> FlowsAt | None:
+def _recency_flows(near: Candidates, histories: Histories, crew: Crew) -> FlowsAt | None:
     if histories.times is None:
         return None
-    by_name = {one.name: one for one in channels}
     kept: dict[tuple[str, float], NDArray[np.float32]] = {}
 
     def flow(name: str, power: float) -> NDArray[np.float32]:
         if (name, power) not in kept:
-            kept[name, power] = flows_at(near.items, histories, [by_name[name]], {name: power})[:, 0]
+            kept[name, power] = flows_at(near.items, histories, crew, {name: power}, name)[:, 0]
         return kept[name, power]
 
     return flow

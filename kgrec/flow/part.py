@@ -36,7 +36,12 @@ class Part:
 
     @classmethod
     def of(
-        cls, snapshot: Snapshot, text: Features | None = None, kg: Features | None = None, neighbours: int = 100
+        cls,
+        snapshot: Snapshot,
+        text: Features | None = None,
+        kg: Features | None = None,
+        neighbours: int = 100,
+        max_dense: int = 20_000,
     ) -> Part:
         """The training part of a snapshot.
 
@@ -55,6 +60,7 @@ class Part:
                 _vectors(snapshot, text, "text"),
                 _vectors(snapshot, kg, "embedding"),
                 neighbours,
+                max_dense,
             ),
             snapshot.user_type,
             snapshot.item_type,

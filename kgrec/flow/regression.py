@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 L2 = 5.0
 """Chosen on the validation part of unseen items."""
+ROWS = 100_000
+"""Items held in double precision at a time."""
 
 
 def regress(
@@ -30,11 +32,15 @@ def regress(
     Returns:
         float32 ``[w, m]``.
     """
-    x = features[known].astype(np.float64)
-    x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-    gram = x.T @ x
+    gram, product = 0.0, 0.0
+    for start in range(0, len(known), ROWS):
+        part = slice(start, start + ROWS)
+        x = features[known[part]].astype(np.float64)
+        x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+        gram = gram + x.T @ x
+        product = product + x.T @ values[part]
     gram[np.diag_indices_from(gram)] += L2
-    solution = np.linalg.solve(gram, x.T @ values)
+    solution = np.linalg.solve(gram, product)
     new = wanted.astype(np.float64)
     return np.asarray(np.concatenate([new, np.ones((len(new), 1))], axis=1) @ solution, dtype=np.float32)
 

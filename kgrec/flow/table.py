@@ -16,8 +16,9 @@ from kgrec.progress import SILENT, Progress
 
 CELLS = 1_000_000
 """Scores of one channel held at a time."""
-USERS = 10_000
-"""At most so many users are measured, drawn by the model's seed."""
+USERS, LEAST_USERS, PAIRS = 10_000, 500, 200_000_000
+"""At most so many users are measured, drawn by the model's seed; so many, or fewer where that would be more pairs of
+user and item than this, but never fewer than the second."""
 TOP = 10
 
 
@@ -41,8 +42,9 @@ def channel_table(flow: Flow, snapshot: Snapshot, progress: Progress = SILENT) -
     measured = _Measured(len(flow.channels))
     held = snapshot.matrix("valid")
     users = np.flatnonzero(np.diff(held.indptr))
-    if len(users) > USERS:
-        users = np.sort(np.random.default_rng(flow.seed).choice(users, USERS, replace=False))
+    most = min(USERS, max(LEAST_USERS, PAIRS // max(1, snapshot.num_items)))
+    if len(users) > most:
+        users = np.sort(np.random.default_rng(flow.seed).choice(users, most, replace=False))
     train = snapshot.matrix("train")
     excluded = np.ones(snapshot.num_items, dtype=bool)
     excluded[train.indices] = excluded[held.indices] = False

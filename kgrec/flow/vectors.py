@@ -9,6 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 BLOCK = 1024
+ROWS = 100_000
+"""Vectors held in double precision at a time."""
 TIE = 1e-6
 """Cosines this close are equal."""
 
@@ -34,24 +36,27 @@ class Whitening:
             dim: components kept, at most.
         """
         known = np.abs(vectors).sum(axis=1) > 0
-        inner = vectors[known].astype(np.float64)
+        inner = vectors[known]
         nothing = np.zeros((vectors.shape[1], 1))
         if not len(inner):
             return cls(np.zeros(vectors.shape[1]), nothing)
-        mean = inner.mean(axis=0)
-        centred = inner - mean
-        values, axes = np.linalg.eigh(centred.T @ centred / len(centred))
+        blocks = range(0, len(inner), ROWS)
+        mean = sum(inner[start : start + ROWS].astype(np.float64).sum(axis=0) for start in blocks) / len(inner)
+        centred = (inner[start : start + ROWS].astype(np.float64) - mean for start in blocks)
+        values, axes = np.linalg.eigh(sum(block.T @ block for block in centred) / len(inner))
         # components with next to no variance would blow rounding up to signal
         kept = np.flatnonzero(values > 1e-9 * max(values[-1], 1e-30))[::-1][:dim]
         return cls(mean, axes[:, kept] / np.sqrt(values[kept]) if kept.size else nothing)
 
     def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Rows of unit length, float32 ``[n, components]``; a zero row stays zero."""
-        known = np.abs(vectors).sum(axis=1) > 0
-        white = (vectors[known].astype(np.float64) - self.mean) @ self.axes
-        white /= np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-12)
         result = np.zeros((len(vectors), self.axes.shape[1]), dtype=np.float32)
-        result[known] = white
+        for start in range(0, len(vectors), ROWS):
+            block = vectors[start : start + ROWS]
+            known = np.abs(block).sum(axis=1) > 0
+            white = (block[known].astype(np.float64) - self.mean) @ self.axes
+            white /= np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-12)
+            result[start : start + ROWS][known] = white
         return result
 
 

@@ -83,6 +83,7 @@ def _make_flow(inputs: _Inputs) -> None:
         kg=inputs.kg,
         seed=recipe.seed,
         device=str(torch_device(recipe.training.device)),
+        processes=recipe.training.devices,
         progress=inputs.progress,
     )
     flow.save(inputs.folder)

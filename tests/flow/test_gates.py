@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from kgrec.flow import kernels
 from kgrec.flow.ascent import Ascent
 from kgrec.flow.candidates import Candidates, Histories, draw
 from kgrec.flow.channel import Channel
+from kgrec.flow.crew import Crew
 from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.softmax import fit_softmax, tables
+from kgrec.flow.universe import Universe
 from kgrec.metrics import find_hits
 from kgrec.metrics.ranking import ndcg
 
@@ -262,6 +265,11 @@ def test_nobody_to_learn_from_changes_nothing() -> None:
 # --- candidates
 
 
+def here(channels: Sequence[Channel]) -> Crew:
+    """A crew of this process alone."""
+    return lambda function, rows: (function(channels, *row) for row in rows)
+
+
 def wide(items: int = 900) -> tuple[Histories, list[Channel], Catalogue]:
     rng = np.random.default_rng(4)
     known = sp.csr_array((rng.random((30, items)) < 0.02).astype(np.float32))
@@ -276,22 +284,22 @@ def wide(items: int = 900) -> tuple[Histories, list[Channel], Catalogue]:
         )
         for name in NAMES
     ]
-    return Histories(known, None, hidden, universe), channels, catalogue(items)
+    return Histories.of(known, None, hidden, Universe(None, universe, np.zeros(items))), channels, catalogue(items)
 
 
 def test_candidates_hold_what_is_to_be_found_and_nothing_known() -> None:
     histories, channels, items = wide()
-    some = draw(histories, channels, items, None, {}, seed=0)
+    some = draw(histories, here(channels), items, None, {}, seed=0)
     known, hidden = histories.known.toarray() > 0, histories.relevant.toarray() > 0
     for u in range(30):
         row = some.items[u][some.items[u] >= 0]
         assert (np.diff(row) > 0).all()
         assert not known[u, row].any()
-        assert histories.universe[row].all()
+        assert histories.universe.ranked[row].all()
         np.testing.assert_array_equal(row[some.relevant[u][: len(row)]], np.flatnonzero(hidden[u]))
         # together the candidates stand for every item that may be ranked
         stands = np.exp(some.log_weight[u][: len(row)].astype(np.float64)).sum()
-        assert stands == pytest.approx((histories.universe & ~known[u]).sum(), rel=1e-5)
+        assert stands == pytest.approx((histories.universe.ranked & ~known[u]).sum(), rel=1e-5)
         for c, channel in enumerate(channels):
             flow = channel.apply(histories.known[[u]])[0]
             np.testing.assert_allclose(some.flows[u, c, : len(row)], flow[row], rtol=1e-5, atol=1e-5)
@@ -303,10 +311,10 @@ def test_the_softmax_over_sampled_candidates_approaches_the_whole_one(monkeypatc
 
     def gradient(sampled: int, seed: int) -> NDArray[np.float64]:
         monkeypatch.setattr(candidates_module, "SAMPLED", sampled)
-        return kernel(draw(histories, channels, items, None, {}, seed), items, histories.log_size, theta)[1]
+        return kernel(draw(histories, here(channels), items, None, {}, seed), items, histories.log_size, theta)[1]
 
     whole = gradient(10_000, 0)
-    every = draw(histories, channels, items, None, {}, 0)
+    every = draw(histories, here(channels), items, None, {}, 0)
     assert not every.log_weight[every.items >= 0].any()
     errors = {
         size: np.linalg.norm([gradient(size, seed) - whole for seed in range(6)], axis=1).mean() / np.linalg.norm(whole)
@@ -326,9 +334,9 @@ def test_recency_flows_are_those_of_weighted_histories(build_channels: Callable[
         (rng.integers(1, 50, histories.known.nnz).astype(float), histories.known.indices, histories.known.indptr),
         shape=histories.known.shape,
     )
-    timed = Histories(histories.known, times, histories.relevant, histories.universe)
+    timed = replace(histories, times=times)
     items = np.tile(np.arange(0, 900, 100), (30, 1))
-    found = flows_at(items, timed, channels, {"b": 1.5})
+    found = flows_at(items, timed, here(channels), {"b": 1.5})
     for c, power in enumerate((0.0, 1.5, 0.0)):
         expected = channels[c].apply(weigh(histories.known, times, power))[:, ::100]
         np.testing.assert_allclose(found[:, c], expected, rtol=1e-5, atol=1e-5)

@@ -36,6 +36,7 @@ class Around(Builder):
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
         if not context.dense(part):
+            context.progress.say(f"around is off: it takes a dense ridge, and there are {len(part.seen):,} items")
             return ()
         seen = part.seen
         inverse = inverse_gram(part, seen)

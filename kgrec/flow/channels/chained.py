@@ -15,6 +15,9 @@ from kgrec.flow.hops import Hop, Stop
 from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
 
+MOST = 50
+"""Weights kept of an item's row where the ridge is sparse: a path is one of them times one of its end's neighbours."""
+
 
 class _Chained(Builder):
     def missing(self, part: Part) -> str | None:
@@ -34,7 +37,14 @@ class EaseThenSimilar(_Chained):
             return ()
         first = context.built["ease"][0]
         weights = first.factors[0]
-        positive: Factor = weights.maximum(0) if sp.issparse(weights) else np.maximum(weights, 0)
+        positive: Factor
+        if sp.issparse(weights):
+            from kgrec.flow.topm import top_of_rows
+
+            context.progress.say(f"{self.name}: the {MOST} largest weights of an item")
+            positive = top_of_rows(sp.csr_array(weights.maximum(0)), MOST)
+        else:
+            positive = np.maximum(weights, 0)
         seen = first.sources
         assert seen is not None
         return (Channel(self.name, "learned", (positive, sp.csr_array(similar[seen])), sources=seen),)

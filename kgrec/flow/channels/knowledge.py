@@ -17,7 +17,7 @@ from kgrec.flow.part import Part
 from kgrec.flow.vectors import joining
 
 DENSE_NODES = 512
-"""Up to so many nodes a relation's links are kept as dense matrices."""
+"""Up to so many nodes a relation's links are kept as dense matrices, where items are few."""
 
 
 class Knowledge(Builder):
@@ -36,12 +36,14 @@ class Knowledge(Builder):
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
         links = part.content.links
         assert links is not None
+        if part.content.searched:
+            context.progress.say(f"kg: neighbours by an inverted index, for there are {part.num_items:,} items")
         channels = [Channel(self.name, "literal", (part.content.near_by_links,), knowledge=True)]
         for name, rows in links.by_relation.items():
             # a few nodes that many items share are a small dense matrix; many nodes that few share stay sparse
             used = _used(rows)
             thin = rows[:, used]
-            dense = len(used) <= DENSE_NODES
+            dense = len(used) <= DENSE_NODES and not part.content.searched
             turned = sp.csr_array(thin.T)
             factors = (thin.toarray(), turned.toarray()) if dense else (thin, turned)
             channels.append(Channel(f"{self.name}:{name}", "literal", factors, knowledge=True))

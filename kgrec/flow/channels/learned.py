@@ -17,6 +17,8 @@ from kgrec.flow.hops import Hop
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import Part
 
+RANKING_USERS, RANKED = 1000, 20_000
+"""Where there are too many items for ranking all: users, and items drawn, on whom it is seen when to stop."""
 LINKS = 3000
 """The most frequent links have a learned row."""
 
@@ -38,6 +40,8 @@ class Learned(Builder):
         if "low" not in context.built:
             return ()
         low = context.built["low"][0]
+        if not context.dense(part):
+            return (self._train_sampled(part, context, low),)
         seen = part.seen
         content = _content(part.content)
         return (self._train(None if content is None else content[seen], part, context, low),)
@@ -72,6 +76,32 @@ class Learned(Builder):
         factors = (np.concatenate(sources, axis=1), np.ascontiguousarray(np.concatenate(targets, axis=1).T))
         return Channel(self.name, "learned", factors, sources=seen, targets=seen)
 
+    def _train_sampled(self, part: Part, context: Context, low: Channel) -> Channel:
+        from kgrec.flow.channels.sampled_training import steps_of, train_factors_sampled
+
+        seen, links, text = part.seen, _links(part.content), part.content.white_text
+        limit = steps_of(int((part.user_degree >= 2).sum()), context.config.epochs)
+        context.progress.say(
+            f"learned: {limit:,} steps of a sampled softmax, one run, for there are {len(seen):,} items"
+        )
+        taken: list[int] = context.choices.setdefault(self.name, [])
+        if context.held_out is None and taken:
+            limit = round(float(np.mean(taken)))
+        source, target, steps = train_factors_sampled(
+            sp.csr_array(part.train[:, seen]),
+            np.asarray(low.factors[0]),
+            np.asarray(low.factors[1]).T,
+            None if links is None else sp.csr_array(links[seen]),
+            None if text is None else text[seen],
+            steps=limit,
+            validate=_stopping_sampled(part, context),
+            seed=context.seed,
+            device=context.device,
+        )
+        if context.held_out is not None:
+            taken.append(steps)
+        return Channel(self.name, "learned", (source, np.ascontiguousarray(target.T)), sources=seen, targets=seen)
+
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         return latent(channel, part, source, target)
 
@@ -79,13 +109,20 @@ class Learned(Builder):
 def _content(content: ItemContent) -> sp.csr_array | None:
     """The most frequent links beside the whitened text: float32 CSR ``[items, features]``."""
     parts = []
-    if content.link_rows is not None:
-        count = np.bincount(content.link_rows.indices, minlength=content.link_rows.shape[1])
-        most = np.sort(np.lexsort((np.arange(len(count)), -count))[:LINKS])
-        parts.append(content.link_rows[:, most[count[most] > 0]])
+    if (links := _links(content)) is not None:
+        parts.append(links)
     if content.white_text is not None:
         parts.append(sp.csr_array(content.white_text))
     return sp.csr_array(sp.hstack(parts, format="csr")) if parts else None
+
+
+def _links(content: ItemContent) -> sp.csr_array | None:
+    """The most frequent links: float32 CSR ``[items, up to 3000]``."""
+    if content.link_rows is None:
+        return None
+    count = np.bincount(content.link_rows.indices, minlength=content.link_rows.shape[1])
+    most = np.sort(np.lexsort((np.arange(len(count)), -count))[:LINKS])
+    return sp.csr_array(content.link_rows[:, most[count[most] > 0]])
 
 
 def _stopping(part: Part, context: Context) -> Callable[[NDArray[np.float32], NDArray[np.float32]], float] | None:
@@ -97,5 +134,23 @@ def _stopping(part: Part, context: Context) -> Callable[[NDArray[np.float32], ND
 
     def score(source: NDArray[np.float32], target: NDArray[np.float32]) -> float:
         return float(ndcg10((history @ source) @ target.T, history, hidden).mean())
+
+    return score
+
+
+def _stopping_sampled(
+    part: Part, context: Context
+) -> Callable[[NDArray[np.float32], NDArray[np.float32]], float] | None:
+    """The same of some users among a sample of the items."""
+    held_out = context.held_out_of_seen(part)
+    if held_out is None:
+        return None
+    history, hidden = held_out[0][:RANKING_USERS], held_out[1][:RANKING_USERS]
+    items = np.random.default_rng(context.seed).permutation(len(part.seen))[:RANKED]
+    items = np.union1d(items, hidden.indices)
+    known, wanted = sp.csr_array(history[:, items]), sp.csr_array(hidden[:, items])
+
+    def score(source: NDArray[np.float32], target: NDArray[np.float32]) -> float:
+        return float(ndcg10((history @ source) @ target[items].T, known, wanted).mean())
 
     return score

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +23,11 @@ GRID = (
 first fold."""
 PLAIN = (0.1, 8.0)
 """Where there is no fold."""
+CHOOSING, CELLS = 10_000, 60_000_000
+"""Beyond the size of a dense matrix of items: users on whom they are tried; scores held at a time, which bounds how
+many rank."""
+ITERATIONS = 8
+"""Of the factorisation there, which is in single precision."""
 DEGREE_POWERS = (0.0, 0.15)
 """Of the item's degree, which the gate will choose: a setting counts by its better one."""
 
@@ -42,18 +48,25 @@ class Low(Builder):
         if self.name not in context.choices:
             context.choices[self.name] = self._choose(part, context, seen, dim)
         unobserved, penalty = context.choices[self.name]
-        source, target = _factors(part, seen, dim, unobserved, penalty, context.seed)
+        source, target = _factors(part, seen, dim, unobserved, penalty, context)
         return (Channel(self.name, "learned", (source, target), sources=seen, targets=seen),)
 
     def _choose(self, part: Part, context: Context, seen: NDArray[np.int64], dim: int) -> tuple[float, float]:
+        if not context.dense(part) and part.num_users > CHOOSING:
+            context.progress.say(f"low: its two settings are chosen on {CHOOSING:,} users, for there are many items")
+            some = np.sort(np.random.default_rng(context.seed).choice(part.num_users, CHOOSING, replace=False))
+            held_out_ = None if context.held_out is None else sp.csr_array(context.held_out[some])
+            part, context = _of_users(part, some), replace(context, held_out=held_out_)
+            seen, dim = part.seen, min(dim, len(part.seen))
         held_out = context.held_out_of_seen(part)
         if held_out is None:
             return PLAIN
-        history, hidden = held_out
+        most = max(1, CELLS // len(seen))
+        history, hidden = held_out[0][:most], held_out[1][:most]
         scores = []
         degree = part.item_degree[seen].astype(np.float32)
         for unobserved, penalty in GRID:
-            source, target = _factors(part, seen, dim, unobserved, penalty, seed=context.seed)
+            source, target = _factors(part, seen, dim, unobserved, penalty, context)
             flow = (history @ source) @ target
             scores.append(max(ndcg10(flow * degree**power, history, hidden).mean() for power in DEGREE_POWERS))
         return GRID[int(np.argmax(scores))]
@@ -70,14 +83,22 @@ def latent(channel: Channel, part: Part, source: int, target: int) -> list[tuple
     return [(weight, (hop,))] if weight else []
 
 
+def _of_users(part: Part, users: NDArray[np.int64]) -> Part:
+    """The part as if there were these users only."""
+    return replace(part, train=sp.csr_array(part.train[users]), times=None)
+
+
 def _factors(
-    part: Part, seen: NDArray[np.int64], dim: int, unobserved: float, penalty: float, seed: int
+    part: Part, seen: NDArray[np.int64], dim: int, unobserved: float, penalty: float, context: Context
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """``V A`` of shape ``[len(seen), dim]`` and ``Vᵀ`` of shape ``[dim, len(seen)]``."""
-    from kgrec.flow.als import factorise
+    from kgrec.flow import als
 
     l2 = penalty / (unobserved * len(seen))
-    _, v = factorise(sp.csr_array(part.train[:, seen]), dim, unobserved, l2, seed)
+    matrix, many = sp.csr_array(part.train[:, seen]), not context.dense(part)
+    iterations = ITERATIONS if many else als.ITERATIONS
+    _, v = als.factorise(matrix, dim, unobserved, l2, context.seed, iterations, np.float32 if many else np.float64)
+    v = v.astype(np.float64, copy=False)
     weighted = (v.T * part.item_degree[seen]) @ v / part.num_users
     shift = l2 * (part.train.nnz / part.num_users + unobserved * len(seen))
     inverse = np.linalg.inv(unobserved * (v.T @ v) + weighted + shift * np.eye(dim))

@@ -26,6 +26,7 @@ class TextSimilarity(Builder):
         return None if part.content.text is not None else "no item has a text vector"
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        _say(self.name, part, context)
         return (Channel(self.name, "content", (part.content.near_by_text,)),)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
@@ -50,10 +51,16 @@ class EmbeddingSimilarity(Builder):
         return None if part.content.embedding is not None else "no item has a knowledge-graph embedding"
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        _say(self.name, part, context)
         return (Channel(self.name, "learned", (part.content.near_by_embedding,)),)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         return similarity(channel, part, source, target)
+
+
+def _say(name: str, part: Part, context: Context) -> None:
+    if part.content.searched:
+        context.progress.say(f"{name}: neighbours within cells of vectors, for there are {part.num_items:,} items")
 
 
 def similarity(channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
