@@ -154,4 +154,4 @@ def _leading(rows: sp.csr_array, k: int, exact: bool) -> tuple[NDArray[np.float6
         from sklearn.utils.extmath import randomized_svd
 
         _, size, axes = randomized_svd(rows.astype(np.float32), k, n_iter=2, random_state=0)
-    return size, axes
+    return np.asarray(size, dtype=np.float64), np.asarray(axes, dtype=np.float64)

@@ -89,7 +89,7 @@ def fit_flow(
             task.advance()
     channels = build(part, builders, Context(config, seed, device, None, choices))
     if valid.nnz:
-        nothing = sp.csr_array(valid.shape, dtype=np.float32)
+        nothing: sp.csr_array = sp.csr_array(valid - valid)
         last = Fold(part, valid)
         gates.append(_fit_gates(last, channels, nothing, config, seed + len(folds), in_time, processes))
     if not gates:

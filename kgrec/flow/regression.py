@@ -32,13 +32,14 @@ def regress(
     Returns:
         float32 ``[w, m]``.
     """
-    gram, product = 0.0, 0.0
+    width = features.shape[1] + 1
+    gram, product = np.zeros((width, width)), np.zeros((width, values.shape[1]))
     for start in range(0, len(known), ROWS):
         part = slice(start, start + ROWS)
         x = features[known[part]].astype(np.float64)
         x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-        gram = gram + x.T @ x
-        product = product + x.T @ values[part]
+        gram += x.T @ x
+        product += x.T @ values[part]
     gram[np.diag_indices_from(gram)] += L2
     solution = np.linalg.solve(gram, product)
     new = wanted.astype(np.float64)

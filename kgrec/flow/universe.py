@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -116,7 +116,7 @@ def _named(channel: Channel, histories: sp.csr_array) -> NDArray[np.int64]:
         if sp.issparse(flow):
             from kgrec.flow.topm import top_of_rows
 
-            best = top_of_rows(sp.csr_array(flow), k).indices
+            best = top_of_rows(cast("sp.csr_array", flow), k).indices
         else:
             best = np.argpartition(-flow, k - 1, axis=1)[:, :k].ravel()
         best = best if channel.targets is None else channel.targets[best]
