@@ -38,7 +38,7 @@ def _fault(error: Exception, uri: str, database: str | None, password: str | Non
     from neo4j import exceptions as raised
 
     code = getattr(error, "code", None) or ""
-    text = str(getattr(error, "message", None) or error).splitlines()[0]
+    text = (str(getattr(error, "message", None) or error).strip() or type(error).__name__).splitlines()[0]
     if password:
         text = text.replace(password, "…")
     if isinstance(error, raised.AuthError) or code.startswith("Neo.ClientError.Security.Auth"):

@@ -16,7 +16,8 @@ GRAPH, RELATION = "KgrecGraph", "KgrecRelation"
 
 OWN_LABELS = frozenset({GRAPH, RELATION, "Explanation", "Step"})
 """Labels that kgrec gives to nodes that are no entities; a class of that name gets ``_`` after its own."""
-OWN_TYPES = frozenset({INTERACTED, "LEARNED_HOP"})
+OWN_TYPES = frozenset({INTERACTED, "LEARNED_HOP", "FOR", "RECOMMENDS", "STEP"})
+"""Relationship types of interactions and explanations; a relation of that name gets a number."""
 OWN_KEYS = frozenset({"id", "name", "statements"})
 LONGEST = 500
 """Characters; Neo4j's own limit lies at 16,383 bytes."""

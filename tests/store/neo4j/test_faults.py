@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from neo4j.exceptions import ServiceUnavailable
 from pyoxigraph import Literal, NamedNode, Quad
 
 from kgrec.errors import KgrecError, StaleError, UserError
 from kgrec.store.neo4j.connection import check_version, open_driver
-from kgrec.store.neo4j.faults import ServerGoneError
+from kgrec.store.neo4j.faults import ServerGoneError, neo4j_faults
 from kgrec.store.neo4j.server import running, up
 from kgrec.store.neo4j.server.ports import free_port
 from kgrec.store.neo4j.store import Neo4jStore
@@ -263,6 +264,11 @@ def test_other_errors_are_told_without_the_password(neo4j_server: LiveNeo4j, pro
         with pytest.raises(KgrecError, match=r"made up by a proxy \(Neo\.DatabaseError") as told:
             store.load(quads(10))
     assert str(neo4j_server.connection.password) not in str(told.value)
+
+
+def test_an_error_without_words_is_told_by_its_kind() -> None:
+    with pytest.raises(KgrecError, match="answers at bolt://127.0.0.1:7687: ServiceUnavailable"), neo4j_faults("bolt://127.0.0.1:7687"):
+        raise ServiceUnavailable("")
 
 
 # --- killed

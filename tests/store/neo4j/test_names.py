@@ -98,6 +98,8 @@ def test_a_thousand_hostile_names_change_nothing_outside_their_own_node(neo4j_se
 def test_relationship_types_are_told_apart_and_stay() -> None:
     first = names.relationship_types(["http://a/x", "http://b/x", "http://a/INTERACTED"], {}, {})
     assert first == {"http://a/x": "x", "http://b/x": "x_2", "http://a/INTERACTED": "INTERACTED_2"}
+    own = names.relationship_types(["http://a/STEP", "http://a/in"], {}, {"http://a/in": "FOR"})
+    assert own == {"http://a/STEP": "STEP_2", "http://a/in": "FOR_2"}
     later = names.relationship_types(["http://0/x", "http://b/x"], first, {"http://0/x": "near"})
     assert later == {**first, "http://0/x": "near"}
 

@@ -173,7 +173,7 @@ def test_without_java_or_maven_three_ways_on_are_named(
         *("neo4j", "up", "--home", tmp_path / "home"), PATH=str(tools), JAVA_HOME="", KGREC_CACHE=str(tmp_path)
     )
     assert answer.returncode == 2
-    for words in ("Java 17" if missing == "java" else "Maven", "docker compose up", "Desktop", "Aura", "NEO4J_URI"):
+    for words in ("Java 17" if missing == "java" else "Maven", "NEO4J_PASSWORD=… docker compose up", "Desktop", "Aura", "NEO4J_URI"):
         assert words in answer.stderr
     assert "Traceback" not in answer.stderr
 

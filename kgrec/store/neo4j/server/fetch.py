@@ -24,7 +24,7 @@ OLDEST_JAVA = 17
 
 OTHER_WAYS = (
     "three other ways to a server:\n"
-    "    docker compose up        (compose.yaml in kgrec's repository starts the same version)\n"
+    "    NEO4J_PASSWORD=… docker compose up   (compose.yaml in kgrec's repository starts the same version)\n"
     "    Neo4j Desktop or a server of your own: set NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD\n"
     "    Neo4j Aura, in the cloud: set the same three from the file that it gives you"
 )
