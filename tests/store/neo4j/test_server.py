@@ -19,10 +19,11 @@ import psutil
 import pytest
 from pyoxigraph import Literal, NamedNode, Quad
 
-from kgrec.errors import BusyError, StorageError, UserError
+from kgrec.errors import BusyError, KgrecError, StorageError, UserError
 from kgrec.store.neo4j import connection as connecting
 from kgrec.store.neo4j.connection import connection, open_driver
 from kgrec.store.neo4j.server import Home, down, fetch, guide, running, up
+from kgrec.store.neo4j.server.configure import set_first_password
 from kgrec.store.neo4j.server.ports import free_port
 from kgrec.store.neo4j.server.processes import is_alive
 from kgrec.store.neo4j.store import Neo4jStore
@@ -158,6 +159,18 @@ def _own_addresses() -> Iterator[str]:
         for address in addresses:
             if address.family == socket.AF_INET and not address.address.startswith("127."):
                 yield address.address
+
+
+def test_a_generated_password_is_no_option_and_is_not_repeated(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.path.mkdir()
+    assert all(home.make_password().isalnum() for _ in range(300))
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho Unknown option: $(tail -n 1 \"${1#@}\") >&2\nexit 2\n")
+    java.chmod(0o755)
+    with pytest.raises(KgrecError, match="set-initial-password failed: Unknown option: .*…") as told:
+        set_first_password(str(java), tmp_path, home, "-s3cret")
+    assert "s3cret" not in str(told.value)
 
 
 @pytest.mark.parametrize("missing", ["java", "mvn"])

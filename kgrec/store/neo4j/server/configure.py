@@ -49,16 +49,16 @@ def set_first_password(java: str, jars: Path, home: Home, password: str) -> None
     Raises:
         KgrecError: Neo4j's tool refuses.
     """
-    admin(java, jars, home, ["dbms", "set-initial-password", password])
+    admin(java, jars, home, ["dbms", "set-initial-password", password], secret=password)
 
 
-def admin(java: str, jars: Path, home: Home, arguments: Sequence[str]) -> str:
+def admin(java: str, jars: Path, home: Home, arguments: Sequence[str], *, secret: str | None = None) -> str:
     """Runs ``neo4j-admin`` on a server that is down and returns what it says.
 
     Java reads the arguments from a file that only its owner can open: a command line is open to everybody.
 
     Raises:
-        KgrecError: the tool fails; its last words are in the message.
+        KgrecError: the tool fails; its last words are in the message, the secret among the arguments is not.
     """
     file = home.path / "arguments"
     words = ["-Xmx1g", *OPENS, "-Dapp.name=neo4j-admin", "-cp", f"{jars}/*", "org.neo4j.cli.AdminTool", *arguments]
@@ -71,7 +71,11 @@ def admin(java: str, jars: Path, home: Home, arguments: Sequence[str]) -> str:
     if answer.returncode:
         said = [line for line in (answer.stdout + answer.stderr).splitlines() if line.strip()]
         words_said = [line for line in said if not line.startswith("\tat ")] or ["nothing"]
-        raise KgrecError(f"neo4j-admin {' '.join(arguments[:2])} failed: {words_said[-1].strip()}")
+        last = words_said[-1].strip()
+        if secret is not None:
+            # the tool repeats arguments that it does not understand
+            last = last.replace(secret, "…")
+        raise KgrecError(f"neo4j-admin {' '.join(arguments[:2])} failed: {last}")
     return answer.stdout
 
 

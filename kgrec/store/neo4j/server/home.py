@@ -80,7 +80,8 @@ class Home:
 
     def make_password(self) -> str:
         """A new random password, written to a file that only its owner reads."""
-        password = secrets.token_urlsafe(24)
+        # hexadecimal: what begins with - would be an option to Neo4j's tool
+        password = secrets.token_hex(24)
         self.password_file.unlink(missing_ok=True)
         write_private(self.password_file, password + "\n")
         return password
