@@ -62,6 +62,7 @@ def test_a_server_from_up_to_down(
     monkeypatch.setattr(guide, "PAGES", pages)
     home = Home(tmp_path / "home")
     ports = {"bolt": free_port(), "http": free_port(), "guide_port": free_port()}
+    monkeypatch.setenv("NEO4J_PASSWORD", "another server's")
     answers = []
     both = [threading.Thread(target=lambda: answers.append(up(home, **ports))) for _ in range(2)]
     for thread in both:
@@ -72,6 +73,11 @@ def test_a_server_from_up_to_down(
         (state, one), (same, other) = answers
         assert state == same
         assert sorted([one, other]) == [False, True]
+
+        # what the caller knows of another server lives on nowhere
+        for pid in (state.pid, state.guide_pid):
+            assert "NEO4J_PASSWORD" not in psutil.Process(pid).environ()
+        monkeypatch.delenv("NEO4J_PASSWORD")
 
         # the generated password works, the well-known one does not
         assert stat.S_IMODE(home.password_file.stat().st_mode) == 0o600

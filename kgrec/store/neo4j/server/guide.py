@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from kgrec.store.neo4j.server.configure import environment
 from kgrec.store.neo4j.server.home import HOST, USER, Home
 from kgrec.store.neo4j.server.ports import free_port, is_free
 from kgrec.store.neo4j.server.processes import spawn
@@ -34,4 +35,4 @@ def serve(home: Home, wanted: int, *, bolt: int, http: int, auth: bool) -> tuple
     (home.guide / "server.json").write_text(json.dumps(about) + "\n")
     port = wanted if is_free(wanted) else free_port()
     command = [sys.executable, "-m", "http.server", str(port), "--bind", HOST, "--directory", str(home.guide)]
-    return port, *spawn(command, home.console.with_name("guide.log"))
+    return port, *spawn(command, home.console.with_name("guide.log"), environment(home))
