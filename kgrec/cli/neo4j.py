@@ -41,7 +41,10 @@ def up(
     say("Neo4j is up" if started else "Neo4j was up already")
     _print(place, state)
     if not state.auth:
-        say("no password is asked for: whoever has an account on this machine can read and change the graph")
+        say(
+            "no password is asked for: whoever has an account on this machine can read and change the graph, and any web"
+            " page that is open in a browser here could reach it over Bolt (WebSocket)"
+        )
 
 
 @app.command()

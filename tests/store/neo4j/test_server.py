@@ -153,6 +153,14 @@ def test_a_server_from_up_to_down(
             *("--bolt-port", ports["bolt"], "--http-port", ports["http"]),
         )
         assert "no password is asked for" in opened.stdout, opened.stderr
+        assert "any web page" in opened.stdout
+        # the HTTP API lets no other page read what it answers
+        api = f"http://127.0.0.1:{ports['http']}"
+        asked = urllib.request.Request(f"{api}/db/neo4j/tx/commit", headers={"Origin": "http://example.org"})
+        asked.add_header("Access-Control-Request-Method", "POST")
+        asked.method = "OPTIONS"
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == api
         with open_driver(connection(home=home)) as driver:
             assert driver.execute_query("MATCH (n:Kept) RETURN count(n)").records[0][0] == 1
     finally:

@@ -23,6 +23,8 @@ def write_settings(home: Home, *, bolt: int, http: int, auth: bool) -> None:
         "server.http.listen_address": f"{HOST}:{http}",
         "server.http.advertised_address": f"{HOST}:{http}",
         "server.https.enabled": "false",
+        # of other pages in a browser here none may read what the HTTP API answers
+        "dbms.security.http_access_control_allow_origin": f"http://{HOST}:{http}",
         "server.memory.pagecache.size": "256m",
         "dbms.security.auth_enabled": "true" if auth else "false",
         "dbms.security.allow_csv_import_from_file_urls": "false",
