@@ -42,8 +42,8 @@ def up(
     _print(place, state)
     if not state.auth:
         say(
-            "no password is asked for: whoever has an account on this machine can read and change the graph, and any web"
-            " page that is open in a browser here could reach it over Bolt (WebSocket)"
+            "no password is asked for: whoever has an account on this machine can read and change the graph, and any"
+            " web page that is open in a browser here could reach it over Bolt (WebSocket)"
         )
 
 

@@ -180,9 +180,9 @@ def test_a_generated_password_is_no_option_and_is_not_repeated(tmp_path: Path) -
     home.path.mkdir()
     assert all(home.make_password().isalnum() for _ in range(300))
     java = tmp_path / "java"
-    java.write_text("#!/bin/sh\necho Unknown option: $(tail -n 1 \"${1#@}\") >&2\nexit 2\n")
+    java.write_text('#!/bin/sh\necho Unknown option: $(tail -n 1 "${1#@}") >&2\nexit 2\n')
     java.chmod(0o755)
-    with pytest.raises(KgrecError, match="set-initial-password failed: Unknown option: .*…") as told:
+    with pytest.raises(KgrecError, match=r"set-initial-password failed: Unknown option: .*…") as told:
         set_first_password(str(java), tmp_path, home, "-s3cret")
     assert "s3cret" not in str(told.value)
 
@@ -200,7 +200,8 @@ def test_without_java_or_maven_three_ways_on_are_named(
         *("neo4j", "up", "--home", tmp_path / "home"), PATH=str(tools), JAVA_HOME="", KGREC_CACHE=str(tmp_path)
     )
     assert answer.returncode == 2
-    for words in ("Java 17" if missing == "java" else "Maven", "NEO4J_PASSWORD=… docker compose up", "Desktop", "Aura", "NEO4J_URI"):
+    lacking, docker = "Java 17" if missing == "java" else "Maven", "NEO4J_PASSWORD=… docker compose up"
+    for words in (lacking, docker, "Desktop", "Aura", "NEO4J_URI"):
         assert words in answer.stderr
     assert "Traceback" not in answer.stderr
 
