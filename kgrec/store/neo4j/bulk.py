@@ -9,12 +9,15 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+import sqlite3
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
+from kgrec.errors import StorageError
 from kgrec.progress import Progress
 from kgrec.store.neo4j.names import ENTITY, GRAPH
 from kgrec.store.neo4j.server import Home, Running, down, fetch, up
@@ -27,7 +30,10 @@ EDGES = 1_000_000
 BETWEEN = "\x1f"
 """Separates the elements of a list; no label and no statement's text holds it."""
 DATABASE = "neo4j"
-
+FILES = 200
+"""Sets of properties; each is a file that is open while nodes are written."""
+LONGEST_CELL = 2_000_000
+"""Characters; the tool's buffer holds 4 MiB, and a quote takes two."""
 _KINDS = {bool: "boolean", int: "long", float: "double", str: "string"}
 _COLUMN = re.compile(r"[\w .-]+")
 
@@ -52,12 +58,14 @@ def bulk_import(
         progress: told what takes long.
 
     Returns:
-        False where a property has a name or a value that the tool's files cannot hold: nothing was done then.
+        False where the tool's files cannot hold a property's name or value or so many sets of properties: nothing was
+        done then.
 
     Raises:
+        StorageError: the files cannot be written.
         KgrecError: the tool failed; the server is up again, its database empty.
     """
-    with tempfile.TemporaryDirectory(prefix="kgrec-import-") as parent:
+    with _files(), tempfile.TemporaryDirectory(prefix="kgrec-import-") as parent:
         folder = Path(parent)
         with progress.task("writing import files"):
             nodes = _write_nodes(rows, folder)
@@ -81,6 +89,14 @@ def bulk_import(
     return True
 
 
+@contextmanager
+def _files() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(f"the files of an import cannot be written: {error}") from error
+
+
 def _import(home: Home, nodes: list[Path], edges: Path) -> None:
     options = ["--overwrite-destination", "--multiline-fields=true", f"--array-delimiter={BETWEEN}"]
     options += [f"--max-off-heap-memory={2**30}", "--id-type=string", f"--report-file={edges.with_name('report')}"]
@@ -94,15 +110,17 @@ def _import(home: Home, nodes: list[Path], edges: Path) -> None:
 
 
 def _write_nodes(rows: Iterable[NodeRow], folder: Path) -> list[Path] | None:
-    """A file for each set of properties and their kinds."""
+    """A file for each set of properties and their kinds; None where files cannot hold them."""
     files: dict[tuple[tuple[str, str], ...], tuple[Path, Any]] = {}
     with ExitStack() as stack:
         for id, labels, _, properties in rows:
-            held = {name: value for name, value in properties.items() if value is not None}
+            held = {name: value for name, value in sorted(properties.items()) if value is not None}
             kinds = tuple((name, _kind(value)) for name, value in held.items())
-            if not all(_COLUMN.fullmatch(name) for name in held) or any(map(_has_separator, held.values())):
+            if not all(_COLUMN.fullmatch(name) for name in held) or not all(map(_fits, held.values())):
                 return None
             if kinds not in files:
+                if len(files) == FILES:
+                    return None
                 path = folder / f"nodes-{len(files)}.csv"
                 writer = _writer(stack.enter_context(path.open("w", encoding="utf-8", newline="")))
                 writer.writerow(["id:ID", ":LABEL", *(f"{name}:{kind}" for name, kind in kinds)])
@@ -145,8 +163,11 @@ def _cell(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _has_separator(value: Any) -> bool:
-    """Whether a value would not come back out of its cell."""
+def _fits(value: Any) -> bool:
+    """Whether a value comes back out of its cell."""
     if isinstance(value, list):
-        return any(not item or BETWEEN in item for item in value if isinstance(item, str))
-    return isinstance(value, str) and BETWEEN in value
+        lost = any(isinstance(item, str) and (not item or BETWEEN in item) for item in value)
+        return not lost and all(map(_fits, value)) and len(_cell(value)) <= LONGEST_CELL
+    if isinstance(value, str):
+        return BETWEEN not in value and len(value) <= LONGEST_CELL
+    return not isinstance(value, float) or isfinite(value)
