@@ -74,7 +74,7 @@ class GraphPart:
 
 
 class DatabaseGraph:
-    """The graph of one snapshot in one database.
+    """The graph of one snapshot in one database; reads until :meth:`begin`.
 
     Args:
         session: of the database.
@@ -97,16 +97,22 @@ class DatabaseGraph:
             check_owner(marker, owner.name, owner.base)
         preferred = {predicate: name for name, predicate in self._predicates.items()}
         self._types = names.relationship_types(self._predicates.values(), relation_types(session), preferred)
+        self._labels_given = {label for kind in snapshot.num_nodes for label in self._labels(kind)}
+        self._first = marker is None
+        if marker is None:
+            check_clashes(session, True, self._labels_given, self._types.values())
+        else:
+            self._labels_given |= marker.labels
+        self._owner = owner
+
+    def begin(self, session: neo4j.Session) -> None:
+        """Marks whose graph it is, where a part of it is going to be written."""
         if self.whole:
             return
-        labels = {label for kind in snapshot.num_nodes for label in self._labels(kind)}
-        if marker is None:
-            check_clashes(session, True, labels, self._types.values())
-            prepare(session, owner.name, owner.base)
-        else:
-            labels |= marker.labels
+        if self._first:
+            prepare(session, self._owner.name, self._owner.base)
         session.run(WRITE_RELATIONS, rows=[list(pair) for pair in self._types.items()]).consume()
-        session.run(WRITE_LABELS, labels=sorted(labels)).consume()
+        session.run(WRITE_LABELS, labels=sorted(self._labels_given)).consume()
 
     def type_of(self, hop: Relation) -> str:
         """The relationship type of a hop over an interaction or a fact."""

@@ -113,6 +113,7 @@ class Neo4jPublisher:
         from neo4j.exceptions import Neo4jError
 
         with self.driver.session(database=self.database) as session:
+            graph = DatabaseGraph(session, snapshot, owner)
             for statement in SCHEMA:
                 try:
                     session.run(statement).consume()
@@ -124,7 +125,8 @@ class Neo4jPublisher:
                         expected="no two :Explanation nodes with the same id",
                         remedy="publish into another database (NEO4J_DATABASE), or give those nodes another label",
                     ) from error
-            self.graph = DatabaseGraph(session, snapshot, owner)
+            graph.begin(session)
+            self.graph = graph
 
     def write(self, run: str, user: Person, records: Sequence[Record]) -> None:
         """Replaces the explanations that a run has of one user, in one transaction."""

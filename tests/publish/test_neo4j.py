@@ -60,6 +60,13 @@ def dump(server: LiveNeo4j) -> tuple[list[Any], list[Any]]:
     return sorted(map(repr, nodes)), sorted(map(repr, edges))
 
 
+def schema(server: LiveNeo4j) -> list[list[Any]]:
+    """Constraints and indexes, by name."""
+    return [
+        sorted(server.rows(f"SHOW {what} YIELD name, type RETURN name, type")) for what in ("CONSTRAINTS", "INDEXES")
+    ]
+
+
 def own(record: Record) -> tuple[set[str], Counter[tuple[str, str, str]]]:
     """The nodes of an explanation and the relationships that begin at it."""
     nodes = {record.id, record.user.node.id, record.item.id}
@@ -379,10 +386,10 @@ def test_foreign_data_is_untouched(server: LiveNeo4j, records: Records, small_ru
 )
 def test_what_is_in_the_way_is_refused(server: LiveNeo4j, small_run: Run, theirs: str, problem: str) -> None:
     server.rows(theirs)
-    before = dump(server)
+    before = dump(server), schema(server)
     with pytest.raises(UserError, match=problem):
         small_run.publish("neo4j", ["7"], 2)
-    assert dump(server) == before
+    assert (dump(server), schema(server)) == before
 
 
 # --- beside the whole graph
