@@ -18,6 +18,7 @@ from kgrec.explain.types import Relation
 from kgrec.explain.wording import plain
 from kgrec.publish.graph import DatabaseGraph, GraphPart
 from kgrec.publish.records import Owner, Person, Reason, Record
+from kgrec.store.neo4j.transactions import confirmed
 
 if TYPE_CHECKING:
     import neo4j
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 OWNED = ("FOR", "RECOMMENDS", "STEP")
 """Relationship types that begin at an explanation."""
 LEARNED_HOP = "LEARNED_HOP"
+PROPERTIES = ("id", "name", "user", "item", "rank", "score", "model", "run", "created", "text")
+"""Of an explanation."""
 BATCH = 1_000
 """Explanations removed in one transaction."""
 
@@ -38,7 +41,15 @@ HOPS_BEFORE = """
 MATCH (:Explanation {run: $run, user: $user})-[s:STEP {position: 1}]->()
 RETURN s.nodes AS nodes, s.kinds AS kinds
 """
-REMOVE_USER = "MATCH (e:Explanation {run: $run, user: $user}) DETACH DELETE e"
+OF_USER = "MATCH (e:Explanation {run: $run, user: $user}) RETURN elementId(e) AS node"
+SOME = "MATCH (e:Explanation {run: $run}) RETURN elementId(e) AS node LIMIT $limit"
+ERASE = (
+    f"MATCH (e)-[r:{'|'.join(OWNED)}]->(:Entity) WHERE elementId(e) IN $nodes DELETE r",
+    "MATCH (e) WHERE elementId(e) IN $nodes AND NOT (e)--() DELETE e",
+    # what somebody else has linked stays, bare; where it is written again it stays itself
+    "MATCH (e) WHERE elementId(e) IN $nodes AND NOT coalesce(e.id, '') IN $again"
+    f" REMOVE e:Explanation, {', '.join(f'e.{name}' for name in PROPERTIES)}",
+)
 WRITE_HOPS = """
 UNWIND $hops AS hop
 MATCH (a:Entity {id: hop.source}), (b:Entity {id: hop.target})
@@ -48,8 +59,9 @@ SET h.support = hop.support
 WRITE_EXPLANATIONS = """
 UNWIND $explanations AS one
 MATCH (u:Entity {id: one.user}), (i:Entity {id: one.item})
-CREATE (e:Explanation), (e)-[:FOR]->(u), (e)-[:RECOMMENDS]->(i)
-SET e = one.properties
+MERGE (e:Explanation {id: one.properties.id, run: one.properties.run, user: one.properties.user})
+SET e += one.properties
+CREATE (e)-[:FOR]->(u), (e)-[:RECOMMENDS]->(i)
 """
 WRITE_STEPS = """
 UNWIND $steps AS step
@@ -59,23 +71,25 @@ SET s = step.properties
 """
 REMOVE_HOPS = """
 UNWIND $hops AS hop
-MATCH (a:Entity {id: hop.source})-[h:LEARNED_HOP {run: $run, kind: hop.kind}]->(b:Entity {id: hop.target})
-WHERE NOT EXISTS {
+WITH hop.source AS source, collect([hop.target, hop.kind]) AS hops
+MATCH (a:Entity {id: source})
+CALL (a, source) {
   MATCH (a)<-[s:STEP]-(:Explanation {run: $run})
-  WHERE any(k IN range(0, size(s.kinds) - 1)
-            WHERE s.nodes[k] = hop.source AND s.nodes[k + 1] = hop.target AND s.kinds[k] = hop.kind)
+  UNWIND range(0, size(s.kinds) - 1) AS k
+  WITH s, k WHERE s.nodes[k] = source
+  RETURN collect(DISTINCT [s.nodes[k + 1], s.kinds[k]]) AS used
 }
+MATCH (a)-[h:LEARNED_HOP {run: $run}]->(b:Entity)
+WHERE [b.id, h.kind] IN hops AND NOT [b.id, h.kind] IN used
 DELETE h
 """
 USERS = "MATCH (e:Explanation {run: $run}) RETURN DISTINCT e.user AS user"
-RUNS = "MATCH (e:Explanation) RETURN DISTINCT e.run AS run"
-HAS = "RETURN EXISTS { (:Explanation {id: $id}) } AS there"
-REMOVE_SOME = """
-MATCH (e:Explanation {run: $run})
-WITH e LIMIT $limit
-DETACH DELETE e
-RETURN count(*) AS removed
+RUNS = """
+MATCH (e:Explanation) WHERE e.run IS :: STRING NOT NULL RETURN DISTINCT e.run AS run
+UNION
+MATCH ()-[h:LEARNED_HOP]->() WHERE h.run IS :: STRING NOT NULL RETURN DISTINCT h.run AS run
 """
+HAS = "RETURN EXISTS { (:Explanation {id: $id}) } AS there"
 REMOVE_SOME_HOPS = """
 MATCH ()-[h:LEARNED_HOP {run: $run}]->()
 WITH h LIMIT $limit
@@ -135,9 +149,9 @@ class Neo4jPublisher:
     def _replace(self, run: str, user: str, records: Sequence[Record]) -> None:
         if self.graph is None:
             raise ValueError("expected prepare() first")
-        part = self.graph.part(records)
+        graph, part = self.graph, self.graph.part(records)
         with self.driver.session(database=self.database) as session:
-            session.execute_write(_replace, run, user, records, self.graph, part)
+            confirmed(session, lambda tx: _replace(tx, run, user, records, graph, part))
 
     def forget(self, run: str, kept: Sequence[Person]) -> None:
         """Removes a run's explanations of all users but these, one transaction a user."""
@@ -153,29 +167,44 @@ class Neo4jPublisher:
         return bool(found["there"])
 
     def runs(self) -> list[str]:
-        """Names of the runs that have explanations here, sorted."""
+        """Names of the runs that own something here, sorted; after a removal that was cut off, learned hops alone."""
         with self.driver.session(database=self.database) as session:
             return sorted(session.execute_read(lambda tx: tx.run(RUNS).value("run")))
 
     def remove(self, run: str) -> int:
         """Removes a run's explanations and learned hops, and nothing else; how many explanations there were.
 
+        The node of one that somebody else has linked stays with that link, without its label and properties.
+
         Raises:
-            UnknownIdError: the run has none here; the nearest runs are named.
+            UnknownIdError: the run owns nothing here; the nearest runs are named.
         """
         known = self.runs()
         if run not in known:
             raise UnknownIdError("published run", run, known)
         removed = 0
         with self.driver.session(database=self.database) as session:
-            for statement, counts in ((REMOVE_SOME, 1), (REMOVE_SOME_HOPS, 0)):
-                while number := session.execute_write(_count, statement, run):
-                    removed += counts * number
+            while number := session.execute_write(_erase_some, run):
+                removed += number
+            while session.execute_write(_remove_some_hops, run):
+                pass
         return removed
 
 
-def _count(tx: neo4j.ManagedTransaction, statement: str, run: str) -> int:
-    return int(tx.run(statement, run=run, limit=BATCH).single(strict=True)["removed"])
+def _erase_some(tx: neo4j.ManagedTransaction, run: str) -> int:
+    nodes = tx.run(SOME, run=run, limit=BATCH).value("node")
+    _erase(tx, nodes, [])
+    return len(nodes)
+
+
+def _erase(tx: neo4j.ManagedTransaction, nodes: list[str], again: list[str]) -> None:
+    """Takes explanations away, but for the nodes of those that are written again and that somebody has linked."""
+    for statement in ERASE:
+        tx.run(statement, nodes=nodes, again=again).consume()
+
+
+def _remove_some_hops(tx: neo4j.ManagedTransaction, run: str) -> int:
+    return int(tx.run(REMOVE_SOME_HOPS, run=run, limit=BATCH).single(strict=True)["removed"])
 
 
 def _replace(
@@ -187,7 +216,7 @@ def _replace(
     part: GraphPart,
 ) -> None:
     before = {hop for row in tx.run(HOPS_BEFORE, run=run, user=user) for hop in _learned(row["nodes"], row["kinds"])}
-    tx.run(REMOVE_USER, run=run, user=user).consume()
+    _erase(tx, tx.run(OF_USER, run=run, user=user).value("node"), [record.id for record in records])
     graph.ensure(tx, part)
     hops = learned_hops(records)
     tx.run(WRITE_HOPS, run=run, hops=[_hop(hop) | {"support": support} for hop, support in hops.items()]).consume()

@@ -279,6 +279,50 @@ def test_unpublish(server: LiveNeo4j, publisher: Neo4jPublisher, records: Record
     assert all("theirs" in text for text in edges if "LEARNED_HOP" in text or "STEP" in text)
 
 
+def test_an_unpublish_that_was_cut_off_can_be_finished(
+    server: LiveNeo4j, publisher: Neo4jPublisher, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dump(server)
+    write(publisher, "small", records["7"])
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as between:
+        between.setattr("kgrec.publish.neo4j._remove_some_hops", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publisher.remove("small")
+    assert owned(server)[0] == []
+    assert owned(server)[1] != []
+    assert publisher.runs() == ["small"]
+    assert unpublish("small", "neo4j") == 0
+    assert owned(server) == [[], []]
+    assert publisher.runs() == []
+    assert before[0] == [text for text in dump(server)[0] if "Entity" not in text]
+
+
+def test_what_somebody_drew_to_an_explanation_stays(
+    server: LiveNeo4j, publisher: Neo4jPublisher, records: Records
+) -> None:
+    write(publisher, "small", records["7"])
+    whole = dump(server)
+    first = records["7"][0]
+    server.rows("MATCH (e:Explanation {id: $id}) CREATE (:Note {name: 'odd'})-[:ABOUT {by: 'x'}]->(e)", id=first.id)
+    noted = dump(server)
+    write(publisher, "small", records["7"])  # the note is about the explanation that is there now
+    assert dump(server) == noted
+    write(publisher, "small", records["7"][1:])
+    bare = "MATCH (:Note {name: 'odd'})-[r:ABOUT {by: 'x'}]->(e) RETURN labels(e), properties(e), COUNT { (e)--() }"
+    assert server.rows(bare) == [[[], {}, 1]]
+    assert unpublish("small", "neo4j") == len(records["7"]) - 1
+    assert server.rows(bare) == [[[], {}, 1]]
+    assert owned(server) == [[], []]
+    assert server.rows("MATCH (e:Explanation) RETURN count(e)") == [[0]]
+    write(publisher, "small", records["7"])
+    server.rows("MATCH (n:Note)-->(e) DETACH DELETE n, e")
+    assert dump(server) == whole
+
+
 def test_a_fault_inside_the_transaction_leaves_the_old(
     server: LiveNeo4j, publisher: Neo4jPublisher, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
