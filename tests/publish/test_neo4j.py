@@ -370,8 +370,12 @@ def test_killed_while_it_replaces(
         process = context.Process(
             target=_republish, args=(server.connection.uri, server.connection.auth, small_run.snapshot, versions)
         )
+        before = owned(server)
         process.start()
-        time.sleep(rng.uniform(0.5, 1.5))
+        until = time.monotonic() + 60
+        while owned(server) == before:
+            assert time.monotonic() < until
+        time.sleep(rng.uniform(0, 0.5))
         assert process.is_alive()
         process.kill()
         process.join()
@@ -381,12 +385,10 @@ def test_killed_while_it_replaces(
 
 def settled(server: LiveNeo4j) -> list[Any]:
     """What the run owns once the server has noticed that its client is gone."""
-    for _ in range(100):
-        others = server.rows(
-            "SHOW TRANSACTIONS YIELD currentQuery, status WHERE NOT currentQuery STARTS WITH 'SHOW' RETURN count(*)"
-        )
-        if others == [[0]]:
-            break
+    others = "SHOW TRANSACTIONS YIELD currentQuery WHERE NOT currentQuery STARTS WITH 'SHOW' RETURN count(*)"
+    until = time.monotonic() + 60
+    while server.rows(others) != [[0]]:
+        assert time.monotonic() < until
         time.sleep(0.1)
     return owned(server)
 
