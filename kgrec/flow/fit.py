@@ -48,7 +48,8 @@ def fit_flow(
 
     Gates are fitted on what channels have not seen: on an inner fold of the training part, with the channels built on
     the rest of it; then the channels are built on the whole training part, and fitted to the validation part.  The sum
-    of both scores is the model's.  Without a validation part there is one more inner fold.
+    of both scores is the model's.  Without a validation part, or where it holds unseen items alone, there is one more
+    inner fold instead.
 
     Args:
         snapshot: nodes, edges, interactions.
@@ -75,7 +76,9 @@ def fit_flow(
     choices: dict[str, Any] = {}
     valid = snapshot.matrix("valid")
     kind = kind_of(part, valid, _times_of(snapshot) if part.times is not None else None)
-    folds = make_folds(part, kind, config.folds + (not valid.nnz), config.held_out, seed)
+    # a validation part of unseen items alone would say that to be unseen is to be relevant: inner folds hold both
+    on_valid = bool(valid.nnz) and kind != "items"
+    folds = make_folds(part, kind, config.folds + (not on_valid), config.held_out, seed)
     gates, in_time = [], kind == "last"
     with progress.task("fitting the gates", len(folds), "folds") as task:
         for number, fold in enumerate(folds):
@@ -88,10 +91,9 @@ def fit_flow(
             del channels, context
             task.advance()
     channels = build(part, builders, Context(config, seed, device, None, choices))
-    if valid.nnz:
+    if on_valid:
         nothing: sp.csr_array = sp.csr_array(valid - valid)
-        last = Fold(part, valid)
-        gates.append(_fit_gates(last, channels, nothing, config, seed + len(folds), in_time, processes))
+        gates.append(_fit_gates(Fold(part, valid), channels, nothing, config, seed + len(folds), in_time, processes))
     if not gates:
         progress.say("no user has three items: channels are summed as they are")
         gates = [_plain(channels)]
