@@ -84,7 +84,9 @@ def down(home: HomeDir = None) -> None:
 def _home(given: Path | None) -> Home:
     from kgrec.store.neo4j.server import Home
 
-    return Home(given)
+    home = Home(given)
+    home.check()
+    return home
 
 
 def _document(home: Home, state: Running | None) -> dict[str, object]:

@@ -187,6 +187,33 @@ def test_a_generated_password_is_no_option_and_is_not_repeated(tmp_path: Path) -
     assert "s3cret" not in str(told.value)
 
 
+@pytest.mark.parametrize("command", ["up", "status", "logs", "down"])
+def test_a_folder_of_somebody_elses_is_refused_and_kept(command: str, tmp_path: Path, kgrec: Kgrec) -> None:
+    folder = tmp_path / "theirs"
+    files = {"guide/index.html": "mine", "conf/neo4j.conf": "mine", "logs/console.log": "mine", "password": "mine"}
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    folder.chmod(0o755)
+    answer = kgrec("neo4j", command, "--home", folder)
+    assert answer.returncode == 2
+    assert f"{folder}: this folder holds files" in answer.stderr
+    assert "--home DIR" in answer.stderr
+    assert "mine" not in answer.stdout
+    assert {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()} == files
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize(("command", "code"), [("status", 1), ("down", 0)])
+def test_an_empty_folder_stays_empty_where_nothing_is_started(
+    command: str, code: int, tmp_path: Path, kgrec: Kgrec
+) -> None:
+    tmp_path.chmod(0o755)
+    assert kgrec("neo4j", command, "--home", tmp_path).returncode == code
+    assert list(tmp_path.iterdir()) == []
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+
+
 @pytest.mark.parametrize("missing", ["java", "mvn"])
 def test_without_java_or_maven_three_ways_on_are_named(
     missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kgrec: Kgrec

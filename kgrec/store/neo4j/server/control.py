@@ -12,7 +12,6 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from kgrec.config.folders import make_folder
 from kgrec.errors import BusyError, KgrecError, StorageError
 from kgrec.progress import SILENT, Progress
 from kgrec.store.neo4j.server import fetch, guide
@@ -31,7 +30,7 @@ ROOM_AGAIN = 50_000_000
 
 def running(home: Home) -> Running | None:
     """The server of this home, where its process is there."""
-    state = home.state()
+    state = home.state() if home.marker.is_file() else None
     return state if state is not None and is_alive(state.pid, state.started) else None
 
 
@@ -57,11 +56,13 @@ def up(
         The server, and whether this call started it.
 
     Raises:
-        UserError: no Java 17 or later, or no Maven for the first time; says which other ways there are.
+        UserError: no Java 17 or later, or no Maven for the first time; says which other ways there are.  Or the folder
+            is somebody else's.
         BusyError: a port is taken.
         StorageError: the disk is full.
         KgrecError: the server ended by itself; its last words are in the message.
     """
+    home.check()
     java = fetch.java()
     jars = fetch.jars(progress)
     with _locked(home):
@@ -105,9 +106,11 @@ def down(home: Home) -> bool:
     """Stops the server cleanly; false where none ran.
 
     Raises:
+        UserError: the folder is somebody else's.
         KgrecError: it has not ended after a minute and a half.
     """
-    if not home.path.is_dir():
+    home.check()
+    if not home.marker.is_file():
         return False
     with _locked(home):
         state, there = home.state(), running(home)
@@ -131,10 +134,8 @@ def recent_log(home: Home, lines: int = 40) -> list[str]:
 @contextmanager
 def _locked(home: Home) -> Iterator[None]:
     """One starts or stops at a time; the other waits."""
-    remedy = "name another folder with --home DIR"
     try:
-        make_folder(home.path, remedy)
-        home.path.chmod(0o700)
+        home.make()
         lock = FileLock(home.lock)
         with lock:
             yield

@@ -9,9 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kgrec.config.cache import cache_dir
+from kgrec.config.folders import make_folder
+from kgrec.errors import UserError
 
 HOST = "127.0.0.1"
 USER = "neo4j"
+ANOTHER = "name another folder, a new or an empty one, with --home DIR"
 
 
 def default_home() -> Path:
@@ -67,9 +70,35 @@ class Home:
         self.data = self.path / "data"
         self.console = self.path / "logs" / "console.log"
         self.guide = self.path / "guide"
+        self.marker = self.path / ".kgrec-neo4j"
         self.lock = self.path / ".lock"
         self.password_file = self.path / "password"
         self._state = self.path / "running.json"
+
+    def check(self) -> None:
+        """Refuses a folder of somebody else's; one that is absent, empty or made by :meth:`make` passes.
+
+        Raises:
+            UserError: it holds other files, or cannot be read.
+        """
+        try:
+            names = [file.name for file in self.path.iterdir()] if self.path.is_dir() else []
+        except OSError as error:
+            raise UserError(f"cannot read this folder: {error.strerror}", file=self.path, remedy=ANOTHER) from error
+        if names and self.marker.name not in names:
+            raise UserError("this folder holds files and is no server's of kgrec's", file=self.path, remedy=ANOTHER)
+
+    def make(self) -> None:
+        """Makes the folder, for its owner alone, and marks it as kgrec's before anything else comes into it.
+
+        Raises:
+            UserError: it is somebody else's, or nothing may be made there.
+            OSError: the disk is at fault.
+        """
+        self.check()
+        make_folder(self.path, ANOTHER)
+        self.marker.touch()
+        self.path.chmod(0o700)
 
     def password(self) -> str | None:
         """The generated password; None before the first start with one."""
