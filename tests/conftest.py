@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from .needs import skip_or_fail
 
 if TYPE_CHECKING:
     import neo4j
@@ -156,9 +157,7 @@ def neo4j_installed() -> None:
         fetch.java()
         fetch.jars()
     except UserError as error:
-        if os.environ.get("KGREC_NEO4J_TESTS") == "required":
-            pytest.fail(f"a live Neo4j is required: {error}")
-        pytest.skip(f"no live Neo4j: {error.problem}")
+        skip_or_fail(f"no live Neo4j: {error.problem}")
 
 
 @pytest.fixture(scope="session")

@@ -308,20 +308,34 @@ def test_a_server_killed_while_it_is_loaded(neo4j_server: LiveNeo4j) -> None:
     assert neo4j_server.rows("MATCH ()-[r]->() RETURN count(r)") == [[30_000]]
 
 
+SMALL_BATCHES = """
+from kgrec.cli.main import main
+from kgrec.store.neo4j import writer
+
+writer.ROWS = 20
+main()
+"""
+
+
 def test_a_build_killed_while_it_loads(
     neo4j_server: LiveNeo4j, make_slice: Callable[..., Path], tmp_path: Path
 ) -> None:
-    recipe = make_slice(tmp_path / "data", users=40)
-    command = [sys.executable, "-m", "kgrec.cli.main", "build", str(recipe), "--run-dir", str(tmp_path / "run")]
+    recipe = make_slice(tmp_path / "data", users=10)
+    arguments = ["build", str(recipe), "--run-dir", str(tmp_path / "run"), "--store", "neo4j"]
     environment = {**os.environ, **neo4j_server.environment}
-    building = subprocess.Popen([*command, "--store", "neo4j"], env=environment, stderr=subprocess.DEVNULL)
+    building = subprocess.Popen(
+        [sys.executable, "-c", SMALL_BATCHES, *arguments], env=environment, stderr=subprocess.DEVNULL
+    )
     while not neo4j_server.rows("MATCH (n:Entity) RETURN count(n)")[0][0]:
         assert building.poll() is None
         time.sleep(0.01)
     building.kill()
     building.wait()
-    subprocess.run([*command, "--store", "neo4j"], env=environment, check=True, stderr=subprocess.DEVNULL)
-    plain = [*command[:-1], str(tmp_path / "plain")]
+    # it was cut off, and says so
+    assert neo4j_server.rows("MATCH (g:KgrecGraph) RETURN g.digest") == [[None]]
+    command = [sys.executable, "-m", "kgrec.cli.main"]
+    subprocess.run([*command, *arguments], env=environment, check=True, stderr=subprocess.DEVNULL)
+    plain = [*command, "build", str(recipe), "--run-dir", str(tmp_path / "plain")]
     subprocess.run(plain, env=environment, check=True, stderr=subprocess.DEVNULL)
     for file in ("nodes.parquet", "edges.parquet", "interactions.parquet"):
         assert (tmp_path / "run/snapshot" / file).read_bytes() == (tmp_path / "plain/snapshot" / file).read_bytes()

@@ -52,7 +52,9 @@ HOSTILE = st.lists(PIECES | st.text(max_size=6), min_size=1, max_size=6).map("".
 def thousand_names() -> list[str]:
     found = dict.fromkeys(ATTACKS)
 
-    @settings(max_examples=1_500, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=1_500, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(HOSTILE)
     @example("`")
     def gather(name: str) -> None:

@@ -90,7 +90,7 @@ def test_the_shipped_movielens_gives_the_same_snapshot_byte_for_byte(server: Liv
 
 def test_lastfm_dbpedia_gives_the_same_snapshot_byte_for_byte(server: LiveNeo4j, tmp_path: Path) -> None:
     if not (REAL / "lastfm-dbpedia").is_dir():
-        pytest.skip("the development data are not here (../shared/data/lastfm-dbpedia)")
+        pytest.skip("the development data are not here")
     same_snapshot(REPOSITORY / "recipes/lastfm-dbpedia.toml", REAL, tmp_path)
     genres = server.rows("MATCH (:Artist)-[:genre]->(g:Genre) RETURN count(DISTINCT g) > 100")
     assert genres == [[True]]

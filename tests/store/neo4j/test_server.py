@@ -28,6 +28,8 @@ from kgrec.store.neo4j.server.ports import free_port
 from kgrec.store.neo4j.server.processes import is_alive
 from kgrec.store.neo4j.store import Neo4jStore
 
+from ...needs import skip_or_fail
+
 Kgrec = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -268,7 +270,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     mounting = ["mount", "-t", "tmpfs", "-o", "size=420m", "none", str(place)]
     if subprocess.run(mounting, capture_output=True, check=False).returncode:
-        pytest.skip("only root can mount a small file system")
+        skip_or_fail("only root can mount a small file system")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
