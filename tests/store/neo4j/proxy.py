@@ -47,7 +47,12 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self.target)
+                try:
+                    server = socket.create_connection(self.target)
+                except OSError:
+                    # the server is gone
+                    client.close()
+                    continue
                 self._open += [client, server]
                 for pump in (
                     (client, server, lambda data, client=client: self.to_server(data, client)),
