@@ -15,7 +15,7 @@ from kgrec.config.recipe import Neo4jNodes, Neo4jRelationships, Neo4jSource
 from kgrec.dataset.keys import expand_template, type_template
 from kgrec.errors import DataError
 from kgrec.ingest.mapping import LABEL, TEXT, TYPE
-from kgrec.store.neo4j.names import backticked
+from kgrec.store.neo4j.names import GRAPH, backticked
 
 if TYPE_CHECKING:
     import neo4j
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 USER, ITEM = "user", "item"
 """Columns of the interactions' file, before those of the relationship's properties."""
 
+THEIRS = "NOT {0}:Entity AND NOT ({0}:Explanation AND EXISTS {{ ({0})-[:FOR]->(:Entity) }})"
+"""What a node of theirs is in a database into which kgrec writes too: no entity, no published explanation."""
+
 
 def read_graph(driver: neo4j.Driver, source: Neo4jSource, recipe: Recipe, counts: Counter[str]) -> Iterator[Quad]:
     """Type, label and texts of each mapped node, and each mapped relationship that is no interaction.
 
     Args:
         driver: of the server; only read transactions are opened.
-        source: the mapping.
+        source: the mapping; what kgrec itself has written into the same database is no part of it.
         recipe: base IRI and how users and items become IRIs.
         counts: is told nodes, relationships, nodes without a key, dropped properties.
 
@@ -39,13 +42,15 @@ def read_graph(driver: neo4j.Driver, source: Neo4jSource, recipe: Recipe, counts
     """
     graph = NamedNode(iris.source_graph(recipe.base, source.name))
     with _reading(driver, source) as session:
+        shared = _shared(session)
         for nodes in source.nodes:
             template = _template(nodes, recipe)
             kind = NamedNode(iris.type_iri(recipe.base, nodes.type or nodes.label))
             wanted = [nodes.key, *((nodes.name,) if nodes.name else ()), *nodes.text]
             columns = ", ".join(f"n.{backticked(name)} AS c{place}" for place, name in enumerate(wanted))
             found = 0
-            for key, *values in map(_values, session.run(f"MATCH (n:{backticked(nodes.label)}) RETURN {columns}")):
+            match = f"MATCH (n:{backticked(nodes.label)})" + _theirs("n", shared=shared)
+            for key, *values in map(_values, session.run(f"{match} RETURN {columns}")):
                 found += 1
                 if key is None or _text(key) == "":
                     counts[f"{nodes.label} nodes without {nodes.key}"] += 1
@@ -62,7 +67,7 @@ def read_graph(driver: neo4j.Driver, source: Neo4jSource, recipe: Recipe, counts
                 raise DataError(f"the graph at {source.name!r} has no nodes labelled {nodes.label!r}")
         for part in source.relationships:
             if not part.interactions:
-                yield from _edges(session, source, part, recipe, graph, counts)
+                yield from _edges(session, source, part, recipe, graph, counts, shared)
 
 
 def _edges(
@@ -72,12 +77,13 @@ def _edges(
     recipe: Recipe,
     graph: NamedNode,
     counts: Counter[str],
+    shared: bool,
 ) -> Iterator[Quad]:
     ends = {nodes.label: nodes for nodes in source.nodes}
     first, last = ends[part.source], ends[part.target]
     templates = _template(first, recipe), _template(last, recipe)
     predicate = NamedNode(iris.relation_iri(recipe.base, part.relation or part.type))
-    for key, other, properties in map(_values, session.run(_pattern(part, first, last) + ", keys(r)")):
+    for key, other, properties in map(_values, session.run(_pattern(part, first, last, shared) + ", keys(r)")):
         for name in properties:
             counts[f"dropped {part.type}.{name}"] += 1
         if key is None or other is None:
@@ -104,7 +110,7 @@ def write_interactions(
     columns = "".join(f", r.{backticked(name)}" for name in wanted)
     rows: list[tuple[str, ...]] = []
     with _reading(driver, source) as session:
-        cypher = _pattern(part, ends[part.source], ends[part.target]) + ", keys(r)" + columns
+        cypher = _pattern(part, ends[part.source], ends[part.target], _shared(session)) + ", keys(r)" + columns
         for user, item, properties, *values in map(_values, session.run(cypher)):
             for name in properties:
                 if name not in wanted:
@@ -124,10 +130,19 @@ def _reading(driver: neo4j.Driver, source: Neo4jSource) -> neo4j.Session:
     return driver.session(database=source.database, default_access_mode=neo4j.READ_ACCESS)
 
 
-def _pattern(part: Neo4jRelationships, first: Neo4jNodes, last: Neo4jNodes) -> str:
+def _shared(session: neo4j.Session) -> bool:
+    """Whether kgrec writes into this database too."""
+    return session.run(f"MATCH (g:{GRAPH}) RETURN g LIMIT 1").single() is not None
+
+
+def _theirs(*nodes: str, shared: bool) -> str:
+    return " WHERE " + " AND ".join(map(THEIRS.format, nodes)) if shared else ""
+
+
+def _pattern(part: Neo4jRelationships, first: Neo4jNodes, last: Neo4jNodes, shared: bool) -> str:
     return (
         f"MATCH (a:{backticked(first.label)})-[r:{backticked(part.type)}]->(b:{backticked(last.label)})"
-        f" RETURN a.{backticked(first.key)}, b.{backticked(last.key)}"
+        f"{_theirs('a', 'b', shared=shared)} RETURN a.{backticked(first.key)}, b.{backticked(last.key)}"
     )
 
 

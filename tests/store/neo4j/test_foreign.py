@@ -78,6 +78,32 @@ target = "Film"
 interactions = true
 """
 
+SAME_NAMES = """
+name = "same"
+
+[interactions]
+value = "stars"
+timestamp = "on"
+item_type = "Movie"
+
+[split]
+kind = "last"
+
+[[neo4j]]
+name = "archive"
+nodes = [
+    { label = "Movie", key = "id", name = "name" },
+    { label = "Person", key = "id", name = "name" },
+    { label = "User", key = "id" },
+    { label = "Explanation", key = "id" },
+]
+relationships = [
+    { type = "made", source = "Person", target = "Movie" },
+    { type = "FOR", relation = "about", source = "Explanation", target = "User" },
+    { type = "INTERACTED", source = "User", target = "Movie", interactions = true },
+]
+"""
+
 
 @pytest.fixture
 def archive(neo4j_server: LiveNeo4j, monkeypatch: pytest.MonkeyPatch) -> LiveNeo4j:
@@ -145,6 +171,32 @@ def test_a_change_is_seen_and_none_leaves_everything_current(archive: LiveNeo4j,
     run = opened(tmp_path)
     run.build()
     assert "Seven" in run.snapshot.of_type("Movie")["label"].to_list()
+
+
+def test_what_kgrec_writes_into_the_same_database_is_no_source(archive: LiveNeo4j, tmp_path: Path) -> None:
+    """Labels, keys and relationship type are those that kgrec gives; explanations stand beside them."""
+    archive.empty()
+    archive.rows(
+        "UNWIND range(1, 9) AS i CREATE (m:Movie {id: i, name: 'Film ' + i})<-[:made]-(:Person {id: i, name: 'M ' + i})"
+    )
+    archive.rows(
+        "UNWIND range(1, 9) AS i CREATE (u:User {id: i}) WITH u MATCH (m:Movie) WHERE (m.id + u.id) % 3 > 0"
+        " CREATE (u)-[:INTERACTED {stars: 1 + m.id % 5, on: datetime('2020-01-01T00:00:00Z')}]->(m)"
+    )
+    archive.rows("MATCH (u:User {id: 1}) CREATE (:Explanation {id: 'theirs'})-[:FOR]->(u)")
+    run = opened(tmp_path, SAME_NAMES)
+    run.build()
+    (tmp_path / "on").mkdir()
+    beside = open_run(tmp_path / "recipe.toml", run_dir=tmp_path / "on", store="neo4j")
+    beside.build()
+    archive.rows("MATCH (u:User:Entity) WITH u LIMIT 1 CREATE (:Explanation {id: 'run/1/2', run: 'run'})-[:FOR]->(u)")
+    assert archive.rows("MATCH (:Entity)-[r:INTERACTED]->(:Entity) RETURN count(r) > 9") == [[True]]
+    for one, kind in ((run, None), (beside, "neo4j")):
+        told = Lines()
+        again = open_run(tmp_path / "recipe.toml", run_dir=one.paths.run, store=kind)
+        again.build(told)
+        assert told.lines[-2:] == ["store: nothing changed, skipped", "snapshot: nothing changed, skipped"]
+        assert any(line.startswith("archive: 28 nodes") and "54 interactions" in line for line in told.lines)
 
 
 def test_a_mapping_that_does_not_fit(archive: LiveNeo4j, tmp_path: Path) -> None:
