@@ -17,11 +17,14 @@ from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
-from kgrec.errors import StorageError
+from kgrec.errors import StorageError, UserError
 from kgrec.progress import Progress
+from kgrec.store.neo4j import server
+from kgrec.store.neo4j.connection import Connection, open_driver
 from kgrec.store.neo4j.names import ENTITY, GRAPH
 from kgrec.store.neo4j.server import Home, Running, down, fetch, up
 from kgrec.store.neo4j.server.configure import admin
+from kgrec.store.neo4j.server.home import USER
 from kgrec.store.neo4j.spool import Spool
 from kgrec.store.neo4j.writer import NodeRow
 
@@ -34,6 +37,13 @@ FILES = 200
 """Sets of properties; each is a file that is open while nodes are written."""
 LONGEST_CELL = 2_000_000
 """Characters; the tool's buffer holds 4 MiB, and a quote takes two."""
+EMPTY = (
+    "MATCH (n) RETURN n LIMIT 1",
+    "SHOW CONSTRAINTS YIELD name WHERE NOT name STARTS WITH 'kgrec_' RETURN name",
+    "SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' AND NOT name STARTS WITH 'kgrec_' RETURN name",
+)
+"""Where none of these finds anything, an import takes nothing of anybody's away."""
+
 _KINDS = {bool: "boolean", int: "long", float: "double", str: "string"}
 _COLUMN = re.compile(r"[\w .-]+")
 
@@ -58,8 +68,8 @@ def bulk_import(
         progress: told what takes long.
 
     Returns:
-        False where the tool's files cannot hold a property's name or value or so many sets of properties: nothing was
-        done then.
+        False where the tool's files cannot hold a property's name or value or so many sets of properties, or where the
+        database is not seen to be empty: nothing was done then.
 
     Raises:
         StorageError: the files cannot be written.
@@ -73,6 +83,8 @@ def bulk_import(
                 return False
             nodes.append(_write_mark(mark, folder))
             edges = _write_edges(spool, types, folder)
+        if not _is_empty(home, running):
+            return False
         with progress.task("importing"):
             down(home)
             try:
@@ -97,6 +109,16 @@ def _files() -> Iterator[None]:
         raise StorageError(f"the files of an import cannot be written: {error}") from error
 
 
+def _is_empty(home: Home, running: Running) -> bool:
+    """Whether nothing is in the database that the import replaces; false where nobody is let in to look."""
+    to = Connection(running.uri, USER, home.password() if running.auth else None, DATABASE)
+    try:
+        with open_driver(to) as driver, driver.session(database=DATABASE) as session:
+            return all(session.run(query).peek() is None for query in EMPTY)
+    except UserError:
+        return False
+
+
 def _import(home: Home, nodes: list[Path], edges: Path) -> None:
     options = ["--overwrite-destination", "--multiline-fields=true", f"--array-delimiter={BETWEEN}"]
     options += [f"--max-off-heap-memory={2**30}", "--id-type=string", f"--report-file={edges.with_name('report')}"]
@@ -104,8 +126,9 @@ def _import(home: Home, nodes: list[Path], edges: Path) -> None:
     try:
         admin(fetch.java(), fetch.jars(), home, ["database", "import", "full", DATABASE, *options, *files])
     except BaseException:
-        for part in ("databases", "transactions"):
-            shutil.rmtree(home.data / part / DATABASE, ignore_errors=True)
+        if server.running(home) is None:
+            for part in ("databases", "transactions"):
+                shutil.rmtree(home.data / part / DATABASE, ignore_errors=True)
         raise
 
 

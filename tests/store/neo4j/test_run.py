@@ -227,3 +227,14 @@ def test_a_bulk_import_gives_the_same_graph(
     assert (after.bolt, after.http, after.auth) == (before.bolt, before.http, True)
     assert after.pid != before.pid
     assert parquet(tmp_path / "live") == parquet(tmp_path / "bulk")
+
+
+def test_a_database_with_somebody_elses_constraint_is_not_replaced_by_an_import(
+    server: LiveNeo4j, make_slice: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KGREC_NEO4J_HOME", str(server.home.path))
+    before = running(server.home)
+    server.rows("CREATE CONSTRAINT theirs FOR (n:Theirs) REQUIRE n.id IS UNIQUE")
+    open_run(make_slice(tmp_path / "data", users=3), run_dir=tmp_path / "run", store="neo4j", bulk=True).build()
+    assert running(server.home) == before
+    assert server.rows("SHOW CONSTRAINTS YIELD name RETURN name ORDER BY name") == [["kgrec_entity_id"], ["theirs"]]
