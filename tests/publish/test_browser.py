@@ -88,12 +88,15 @@ def drop(page: Page, file: Path) -> None:
         page.dispatch_event('[data-testid="main"]', event, {"dataTransfer": files})
 
 
-def drawn(page: Page, nodes: int) -> dict[str, Any]:
-    """What the newest frame shows, once it has so many nodes."""
+def drawn(page: Page, nodes: int, relationships: int) -> dict[str, Any]:
+    """What the newest frame shows, once it has so many nodes and relationships: Browser connects the nodes with a query
+    of its own."""
     page.wait_for_function(
-        "n => document.querySelectorAll('[data-testid=frame]')[0]?.querySelectorAll('g.node').length >= n", arg=nodes
+        "([n, r]) => { const frame = document.querySelector('[data-testid=frame]');"
+        " return frame?.querySelectorAll('g.node').length == n"
+        " && frame.querySelectorAll('g.relationship').length == r; }",
+        arg=[nodes, relationships],
     )
-    page.wait_for_timeout(3_000)  # Browser connects the nodes with a query of its own, and lets them settle
     content: dict[str, Any] = page.evaluate(DRAWN)
     return content
 
@@ -120,7 +123,8 @@ def test_an_explanation_is_drawn(
         "MATCH (e:Explanation {id: $id})-[r:FOR|RECOMMENDS|STEP]->(n) RETURN type(r), e.id, n.id", id=explanation
     )
     ids = {explanation, *(row[2] for row in returned)}
-    shown = drawn(page, len(ids))
+    joined = "MATCH (a)-[r]->(b) WHERE a.id IN $ids AND b.id IN $ids RETURN count(r)"
+    shown = drawn(page, len(ids), server.rows(joined, ids=sorted(ids))[0][0])
     page.screenshot(path=tmp_path / "explanation.png")
 
     # the drawn nodes are exactly those returned, each once
@@ -176,5 +180,9 @@ def test_the_guide(page: Page, server: LiveNeo4j, small_run: Run) -> None:
     assert links[1] is not None
     log_in(page, links[1], server.connection.password or "")
     run(page)
-    shown = drawn(page, 4)
+    with server.driver.session() as session:
+        ids = [node.element_id for node in session.run(queries[1]).graph().nodes]
+    joined = "MATCH (a)-[r]->(b) WHERE elementId(a) IN $ids AND elementId(b) IN $ids RETURN count(r)"
+    shown = drawn(page, len(ids), server.rows(joined, ids=ids)[0][0])
+    assert len(ids) == 4
     assert sum("rank 1" in node["text"] for node in shown["nodes"]) == 1
