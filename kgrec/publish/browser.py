@@ -160,10 +160,12 @@ def write_files(folder: Path, style: str, titled: Sequence[tuple[str, str]]) -> 
 
 def browser_url(to: Connection) -> str:
     """Where the server's own Browser is: of the managed server as it says, else at the usual port of the host."""
-    from kgrec.store.neo4j.server import Home, running
+    from kgrec.store.neo4j.connection import managed_home
+    from kgrec.store.neo4j.server import running
 
-    managed = running(Home())
-    if managed is not None and managed.uri == to.uri:
+    home = managed_home(to)
+    managed = None if home is None else running(home)
+    if managed is not None:
         return managed.browser_url
     parts = urlsplit(to.uri)
     secure = "+" in parts.scheme
@@ -171,7 +173,7 @@ def browser_url(to: Connection) -> str:
 
 
 def link(browser: str, to: Connection, cypher: str) -> str:
-    """An address that opens Browser, connected, with the query in its editor.
+    """An address that opens Browser, connected to the database, with the query in its editor.
 
     Where a password is asked for, Browser asks for it and no address holds it.
     """
@@ -180,8 +182,8 @@ def link(browser: str, to: Connection, cypher: str) -> str:
     else:
         scheme, _, rest = to.uri.partition("://")
         method, server = "NATIVE", f"{scheme}://{quote(to.user or 'neo4j', safe='')}@{rest}"
-    query = quote(cypher, safe="")
-    return f"{browser}?preselectAuthMethod={method}&dbms={server}&cmd=edit&arg={query}"
+    database = "" if to.database is None else f"&db={quote(to.database, safe='')}"
+    return f"{browser}?preselectAuthMethod={method}&dbms={server}{database}&cmd=edit&arg={quote(cypher, safe='')}"
 
 
 def show(address: str) -> bool:

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,24 @@ def test_an_explanation_is_drawn(
     page.get_by_test_id("navigationFavorites").click()
     page.get_by_text("kgrec", exact=True).first.click()
     page.get_by_text("All users to whom an entity matters").wait_for()
+
+
+def test_the_link_of_the_managed_server_and_its_database(page: Page, server: LiveNeo4j) -> None:
+    """However its address is written, the link leads to its own Browser and to the database that is meant."""
+    from kgrec.publish.browser import browser_url, link
+    from kgrec.store.neo4j.server import running
+
+    state = running(server.home)
+    assert state is not None
+    to = replace(server.connection, uri=server.connection.uri.replace("127.0.0.1", "localhost"), database="system")
+    assert "localhost" in to.uri
+    assert browser_url(to) == state.browser_url
+    assert browser_url(replace(to, uri="bolt://localhost:1")) == "http://localhost:7474/browser/"
+    address = link(browser_url(to), to, "SHOW DATABASES")
+    assert "&db=system&" in address
+    assert "&db=" not in link(browser_url(to), server.connection, "RETURN 1")
+    log_in(page, address, server.connection.password or "")
+    page.get_by_text("system$").first.wait_for()
 
 
 def test_the_guide(page: Page, server: LiveNeo4j, small_run: Run) -> None:
