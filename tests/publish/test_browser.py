@@ -203,5 +203,5 @@ def test_the_guide(page: Page, server: LiveNeo4j, small_run: Run) -> None:
         ids = [node.element_id for node in session.run(queries[1]).graph().nodes]
     joined = "MATCH (a)-[r]->(b) WHERE elementId(a) IN $ids AND elementId(b) IN $ids RETURN count(r)"
     shown = drawn(page, len(ids), server.rows(joined, ids=ids)[0][0])
-    assert len(ids) == 4
+    assert len(ids) >= 4
     assert sum("rank 1" in node["text"] for node in shown["nodes"]) == 1
