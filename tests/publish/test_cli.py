@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import neo4j
 import pytest
 
+from kgrec.publish.neo4j import WRITE_EXPLANATIONS
 from tests.cli.conftest import kgrec as kgrec  # the command line, as a fixture
 from tests.store.neo4j.proxy import Proxy
 
@@ -101,7 +102,7 @@ def test_the_server_goes_away_in_the_middle(
         monkeypatch.setenv(name, value)
     with Proxy(server.connection.uri) as proxy:
         monkeypatch.setenv("NEO4J_URI", proxy.uri)
-        proxy.to_server = lambda data, _: None if b"CREATE (e:Explanation)" in data else data
+        proxy.to_server = lambda message, _: None if WRITE_EXPLANATIONS.encode() in message else message
         answer = kgrec("publish", *places, "--to", "neo4j", "--users", "7", "-k", "3")
     assert answer.code == 1
     assert answer.err.splitlines()[-1].startswith("error: no Neo4j server answers at bolt://127.0.0.1:")

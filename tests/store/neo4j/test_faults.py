@@ -85,10 +85,10 @@ def test_the_version_is_told_by_what_the_server_says(neo4j_server: LiveNeo4j) ->
     own = b"Neo4j/5.26.29"
     with Proxy(neo4j_server.connection.uri) as proxy:
         to = replace(neo4j_server.connection, uri=proxy.uri)
-        proxy.to_client = lambda data: data.replace(own, b"Neo4j/4.4.041")
+        proxy.to_client = lambda message: message.replace(own, b"Neo4j/4.4.041")
         with pytest.raises(UserError, match=r"is Neo4j 4\.4\.041; expected Neo4j 5\.26 LTS or later"), open_driver(to):
             pass
-        proxy.to_client = lambda data: data.replace(own, b"Neo4j/2025.10")
+        proxy.to_client = lambda message: message.replace(own, b"Neo4j/2025.10")
         with open_driver(to) as driver:
             driver.verify_connectivity()
 
@@ -182,13 +182,13 @@ def test_a_connection_dropped_in_mid_transaction_is_tried_again(neo4j_server: Li
     breaks = [5_000, 40_000, 90_000, 150_000]
     sent = 0
 
-    def drop(data: bytes, client: socket.socket) -> bytes | None:
+    def drop(message: bytes, client: socket.socket) -> bytes | None:
         nonlocal sent
-        sent += len(data)
+        sent += len(message)
         if breaks and sent >= breaks[0]:
             breaks.pop(0)
             return None
-        return data
+        return message
 
     with through(proxy, neo4j_server) as store:
         proxy.to_server = drop
@@ -202,24 +202,24 @@ def test_a_commit_that_was_not_confirmed_happens_once(neo4j_server: LiveNeo4j, p
     commits = broken = 0
     mute = False
 
-    def watch(data: bytes, client: socket.socket) -> bytes:
+    def watch(message: bytes, client: socket.socket) -> bytes:
         nonlocal commits, mute
-        if data.endswith(COMMIT):
+        if message == COMMIT:
             commits += 1
             mute = commits % 3 == 0
-        return data
+        return message
 
-    def answer(data: bytes) -> bytes | None:
+    def answer(message: bytes) -> bytes | None:
         nonlocal mute, broken
         if mute:
             mute, broken = False, broken + 1
             return None
-        return data
+        return message
 
     with through(proxy, neo4j_server) as store:
         proxy.to_server, proxy.to_client = watch, answer
         store.load(wanted)
-        proxy.to_server, proxy.to_client = (lambda data, client: data), (lambda data: data)
+        proxy.to_server, proxy.to_client = (lambda message, client: message), (lambda message: message)
         assert broken >= 2
         same(store, wanted)
     assert neo4j_server.rows("MATCH ()-[r]->() RETURN count(r)") == [[500]]
@@ -238,13 +238,13 @@ def test_a_leader_switch_is_tried_again(neo4j_server: LiveNeo4j, proxy: Proxy, c
     wanted = quads(200)
     failures = 0
 
-    def fail(data: bytes, client: socket.socket) -> bytes:
+    def fail(message: bytes, client: socket.socket) -> bytes:
         nonlocal failures
-        if data == COMMIT and failures < 3:
+        if message == COMMIT and failures < 3:
             failures += 1
             client.sendall(failure(code))
             return b""
-        return data
+        return message
 
     with through(proxy, neo4j_server) as store:
         proxy.to_server = fail
@@ -254,11 +254,11 @@ def test_a_leader_switch_is_tried_again(neo4j_server: LiveNeo4j, proxy: Proxy, c
 
 
 def test_other_errors_are_told_without_the_password(neo4j_server: LiveNeo4j, proxy: Proxy) -> None:
-    def fail(data: bytes, client: socket.socket) -> bytes:
-        if data == COMMIT:
+    def fail(message: bytes, client: socket.socket) -> bytes:
+        if message == COMMIT:
             client.sendall(failure("Neo.DatabaseError.General.UnknownError"))
             return b""
-        return data
+        return message
 
     with through(proxy, neo4j_server) as store:
         proxy.to_server = fail
@@ -284,11 +284,11 @@ def test_a_server_killed_while_it_is_loaded(
     state = running(neo4j_server.home)
     assert state is not None
 
-    def kill(data: bytes, client: socket.socket) -> bytes:
+    def kill(message: bytes, client: socket.socket) -> bytes:
         # the second batch of edges, of four, never commits
-        if data.endswith(COMMIT) and is_alive(state.pid, state.started) and neo4j_server.rows(count) != [[0]]:
+        if message == COMMIT and is_alive(state.pid, state.started) and neo4j_server.rows(count) != [[0]]:
             os.kill(state.pid, signal.SIGKILL)
-        return data
+        return message
 
     with Neo4jStore(replace(neo4j_server.connection, uri=proxy.uri), retry_seconds=1) as store:
         proxy.to_server = kill
