@@ -67,8 +67,8 @@ def whiten(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
 
 
 def nearest_neighbours(rows: NDArray[np.float32] | sp.csr_array, k: int) -> sp.csr_array:
-    """The ``k`` largest positive inner products of every row with the others; of equal
-    ones at the end of a row any may be kept, the same ones for the same input.
+    """The ``k`` largest positive inner products of every row with the others; of equal ones at the end of a row those
+    with the lowest ids, so that what is kept of a row depends on that row's products alone.
 
     Args:
         rows: ``[n, d]``, dense or CSR; rows of unit length give cosines.
@@ -80,19 +80,40 @@ def nearest_neighbours(rows: NDArray[np.float32] | sp.csr_array, k: int) -> sp.c
     k = min(k, n - 1)
     if k < 1:
         return sp.coo_array((n, n), dtype=np.float32).tocsr()
-    turned = sp.csc_array(rows.T) if sp.issparse(rows) else rows.T
-    parts = []
-    for start in range(0, n, BLOCK):
-        block = rows[start : start + BLOCK] @ turned
-        scores = block.toarray() if sp.issparse(block) else block
-        height = len(scores)
-        scores[np.arange(height), np.arange(start, start + height)] = 0.0
-        top = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
-        value = np.take_along_axis(scores, top, axis=1)
-        kept = value > 0
-        indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-        parts.append(sp.csr_array((value[kept], top[kept], indptr), shape=(height, n)))
-    return sp.csr_array(sp.vstack(parts, format="csr").astype(np.float32))
+    turned = turned_of(rows)
+    parts = (nearest_of(rows, turned, np.arange(start, min(start + BLOCK, n)), k) for start in range(0, n, BLOCK))
+    return sp.csr_array(sp.vstack(list(parts), format="csr"))
+
+
+def turned_of(rows: NDArray[np.float32] | sp.csr_array) -> NDArray[np.float32] | sp.csr_array:
+    """The rows transposed, as :func:`nearest_of` multiplies with them."""
+    return sp.csr_array(rows.T) if sp.issparse(rows) else rows.T
+
+
+def nearest_of(
+    rows: NDArray[np.float32] | sp.csr_array,
+    turned: NDArray[np.float32] | sp.csr_array,
+    some: NDArray[np.int64],
+    k: int,
+) -> sp.csr_array:
+    """These rows of :func:`nearest_neighbours`: float32 CSR ``[len(some), n]``; ``turned`` by :func:`turned_of`."""
+    height, n = len(some), rows.shape[0]
+    # a product of sparse matrices sums in the order of the left row's entries, whatever rows stand beside it
+    block = rows[some] @ turned
+    scores = np.asarray(block.toarray() if sp.issparse(block) else block, dtype=np.float32)
+    scores[np.arange(height), some] = 0.0
+    kept = scores > 0
+    crowded = np.flatnonzero(kept.sum(axis=1) > k)
+    if crowded.size:
+        among = scores[crowded]
+        # from below: most of a row is zero, and partitioning with the equal ones in front is many times slower
+        least = -np.partition(-among, k - 1, axis=1)[:, k - 1, None]
+        above, level = among > least, among == least
+        free = k - above.sum(axis=1, keepdims=True)
+        kept[crowded] = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= free))
+    row, column = np.nonzero(kept)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=height))])
+    return sp.csr_array((scores[row, column], column, indptr), shape=(height, n))
 
 
 def joining(near: sp.csr_array, cosines: NDArray[np.float32], k: int) -> NDArray[np.float32]:
