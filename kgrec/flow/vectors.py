@@ -97,11 +97,16 @@ def nearest_of(
     k: int,
 ) -> sp.csr_array:
     """These rows of :func:`nearest_neighbours`: float32 CSR ``[len(some), n]``; ``turned`` by :func:`turned_of`."""
-    height, n = len(some), rows.shape[0]
     # a product of sparse matrices sums in the order of the left row's entries, whatever rows stand beside it
     block = rows[some] @ turned
     scores = np.asarray(block.toarray() if sp.issparse(block) else block, dtype=np.float32)
-    scores[np.arange(height), some] = 0.0
+    scores[np.arange(len(some)), some] = 0.0
+    return largest(scores, k)
+
+
+def largest(scores: NDArray[np.float32], k: int) -> sp.csr_array:
+    """The ``k`` largest positive entries of each row ``[m, n]``, of equal ones those with the lowest ids: CSR."""
+    height, n = scores.shape
     kept = scores > 0
     crowded = np.flatnonzero(kept.sum(axis=1) > k)
     if crowded.size:
