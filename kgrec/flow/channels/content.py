@@ -42,7 +42,7 @@ class Content(Builder):
         new = np.flatnonzero((part.item_degree == 0) & (np.abs(features).sum(axis=1) > 0))
         if not new.size:
             return ()
-        source, predicted = low.factors[0], self._place(low, part, features[new])
+        source, predicted = low.factors[0], self.place(low, part, features[new])
         return (Channel(self.name, "content", (source, predicted.T.copy()), sources=low.sources, targets=new),)
 
     def newcomers(
@@ -52,12 +52,12 @@ class Content(Builder):
             return None
         low = channels["low"]
         columns = np.zeros((part.num_items, len(new)), dtype=np.float32)
-        columns[low.sources] = low.factors[0] @ self._place(low, part, new.vectors).T
+        columns[low.sources] = low.factors[0] @ self.place(low, part, new.vectors).T
         columns[:, np.abs(new.vectors).sum(axis=1) == 0] = 0.0
         return columns
 
     @staticmethod
-    def _place(low: Channel, part: Part, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    def place(low: Channel, part: Part, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Target vectors that content foretells: float32 ``[n, dim]``."""
         placed = regress(part.content.vectors, part.seen, np.asarray(low.factors[-1]).T, vectors)
         return placed * np.exp(POPULARITY * foretell(part, vectors))[:, None].astype(np.float32)
