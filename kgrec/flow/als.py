@@ -98,11 +98,12 @@ def _solve(
             continue
         _times(gram, other, held, penalty[row], mine[row], product)
         square = zero
+        residual[:] = zero
+        for j in held:
+            for a in range(dim):
+                residual[a] += other[j, a]
         for a in range(dim):
-            total = zero
-            for j in held:
-                total += other[j, a]
-            residual[a] = total - product[a]
+            residual[a] -= product[a]
             direction[a] = residual[a]
             square += residual[a] * residual[a]
         for _ in range(CG_STEPS):

@@ -20,6 +20,8 @@ STANDARD_ERRORS = 1.0
 
 FlowsAt = Callable[[str, float], NDArray[np.float32]]
 """Channel and power of recency → its flows at the candidates ``[U, K]``."""
+Move = tuple[Gates, NDArray[np.float64], tuple[str, NDArray[np.float32]] | None]
+"""Changed gates, NDCG@10 of every user with them, and where they need other flows, the channel and these."""
 
 
 class Ascent:
@@ -56,6 +58,7 @@ class Ascent:
         self.mean_size = float(self.log_size[self.users].mean()) if self.users.any() else 0.0
         self.mean_degree = float(self.log_degree[self.level[self.relevant]].mean()) if self.relevant.any() else 0.0
         self.spread = {name: max(float(flow.std()), 1e-9) for name, flow in self.flows.items()}
+        self.top = np.full((len(self.missing), kernels.DEPTH), -1, dtype=np.int64)
         self._rescore()
 
     def _rescore(self) -> None:
@@ -63,33 +66,56 @@ class Ascent:
         self.score = (self.features @ prior).astype(np.float32) + self.missing
         for name, gate in self.gates.by_channel.items():
             self._add(self.score, gate, self.flows[name])
-        self.now = self._ndcg(self.score)
+        self.now = self._ndcg(self.score, self.top)
 
     def _add(self, score: NDArray[np.float32], gate: Gate, flow: NDArray[np.float32], sign: float = 1.0) -> None:
         if gate.strength:
             powers = (sign * gate.strength, gate.user_power, gate.item_power)
             kernels.add(score, flow, self.level, self.log_degree, self.log_size, *powers)
 
-    def _ndcg(self, score: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _ndcg(self, score: NDArray[np.float32], top: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Of every user with something to find; ``top`` receives the places of the best."""
         out = np.empty(len(score))
-        kernels.ndcg(score, self.relevant, self.wanted, self.gain, self.ideal, out)
+        best = np.empty_like(self.top) if top is None else top
+        kernels.ndcg(score, self.relevant, self.wanted, self.gain, self.ideal, self.top, best, out)
+        return np.asarray(out[self.users])
+
+    def _ndcg_with(self, score: NDArray[np.float32], gate: Gate, flow: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The same once a channel is added."""
+        out = np.empty(len(score))
+        kernels.ndcg_with(
+            score,
+            flow,
+            self.level,
+            self.log_degree,
+            self.log_size,
+            gate.strength,
+            gate.user_power,
+            gate.item_power,
+            self.relevant,
+            self.wanted,
+            self.gain,
+            self.ideal,
+            self.top,
+            out,
+        )
         return np.asarray(out[self.users])
 
     def climb(self, sweeps: int = SWEEPS) -> Gates:
         """Sweeps over the channels and the prior until nothing gains any more."""
+        still = 0
         for _ in range(sweeps if self.users.any() else 0):
-            moved = [self._best_of(self._channel_moves(name)) for name in self.names]
-            moved.append(self._best_of(self._prior_moves()))
-            if not any(moved):
-                break
+            for name in (*self.names, ""):
+                moved = self._best_of(self._channel_moves(name) if name else self._prior_moves())
+                still = 0 if moved else still + 1
+                # nothing has changed since all of them were tried
+                if still > len(self.names):
+                    return self.gates
         return self.gates
 
-    def _best_of(
-        self, moves: Iterator[tuple[Gates, NDArray[np.float32], tuple[str, NDArray[np.float32]] | None]]
-    ) -> bool:
+    def _best_of(self, moves: Iterator[Move]) -> bool:
         best = None
-        for gates, score, flow in moves:
-            now = self._ndcg(score)
+        for gates, now, flow in moves:
             difference = now - self.now
             gain, error = difference.mean(), difference.std() / np.sqrt(len(difference))
             if gain > STANDARD_ERRORS * error and (best is None or gain > best[0]):
@@ -103,9 +129,7 @@ class Ascent:
         self._rescore()
         return True
 
-    def _channel_moves(
-        self, name: str
-    ) -> Iterator[tuple[Gates, NDArray[np.float32], tuple[str, NDArray[np.float32]] | None]]:
+    def _channel_moves(self, name: str) -> Iterator[Move]:
         gate = self.gates.by_channel[name]
         without = self.score.copy()
         self._add(without, gate, self.flows[name], -1.0)
@@ -129,12 +153,11 @@ class Ascent:
             overall = max(float(self.score[np.isfinite(self.score)].std()), 1e-9)
             tried += [(replace(gate, strength=x * overall / self.spread[name]), None) for x in (0.03, 0.1, 0.3)]
         for one, other in tried:
-            score = without.copy()
-            self._add(score, one, self.flows[name] if other is None else other)
+            now = self._ndcg_with(without, one, self.flows[name] if other is None else other)
             changed = replace(self.gates, by_channel={**self.gates.by_channel, name: one})
-            yield changed, score, None if other is None else (name, other)
+            yield changed, now, None if other is None else (name, other)
 
-    def _prior_moves(self) -> Iterator[tuple[Gates, NDArray[np.float32], None]]:
+    def _prior_moves(self) -> Iterator[Move]:
         for f in range(self.features.shape[2]):
             if not self.features[..., f].any():
                 continue
@@ -143,6 +166,6 @@ class Ascent:
                 prior[f] += step
                 yield (
                     replace(self.gates, prior=(prior[0], prior[1], prior[2])),
-                    self.score + np.float32(step) * self.features[..., f],
+                    self._ndcg(self.score + np.float32(step) * self.features[..., f]),
                     None,
                 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,9 +21,37 @@ if TYPE_CHECKING:
 
 CELLS = 4_000_000
 """Scores of one channel held at a time."""
+KEPT = 100_000_000
+"""Flows kept for the next time that they are asked for."""
 SAMPLED = 400
 TOP = 300
 TOP_OF_CHANNEL = 40
+
+
+class Kept:
+    """Flows that are asked for again: as many as there is room for, and those of the block at hand."""
+
+    def __init__(self, cells: int = KEPT) -> None:
+        self.room, self.start = cells, -1
+        self.always: dict[tuple[int, str, float], NDArray[np.float32]] = {}
+        self.now: dict[tuple[int, str, float], NDArray[np.float32]] = {}
+
+    def flow(self, start: int, name: str, power: float, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """A channel's flow of the block that begins with a user, made if it is not here; not to be written to."""
+        key = (start, name, power)
+        if start != self.start:
+            self.start = start
+            self.now.clear()
+        for some in (self.always, self.now):
+            if key in some:
+                return some[key]
+        flow = make()
+        if flow.size <= self.room:
+            self.room -= flow.size
+            self.always[key] = flow
+        else:
+            self.now[key] = flow
+        return flow
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +62,7 @@ class Histories:
         known: what channels see, CSR ``[U, items]``; times: of the same users, or None.
         relevant: what is to be found, binary CSR ``[U, n]``; hidden: what is known already, likewise.
         universe: the n items that may stand in a ranking; channels lead into these.
+        start: which of all users is the first; kept: flows of all users.
     """
 
     known: sp.csr_array
@@ -40,6 +70,8 @@ class Histories:
     relevant: sp.csr_array
     hidden: sp.csr_array
     universe: Universe
+    start: int = 0
+    kept: Kept = field(default_factory=Kept)
 
     @classmethod
     def of(
@@ -55,7 +87,14 @@ class Histories:
         for start in range(0, users, size):
             part = slice(start, start + size)
             times = None if self.times is None else self.times[part]
-            yield Histories(self.known[part], times, self.relevant[part], self.hidden[part], self.universe)
+            yield replace(
+                self,
+                known=self.known[part],
+                times=times,
+                relevant=self.relevant[part],
+                hidden=self.hidden[part],
+                start=self.start + start,
+            )
 
     @property
     def log_size(self) -> NDArray[np.float64]:
@@ -102,35 +141,60 @@ def draw(
     rng = np.random.default_rng(seed)
     blocks = list(histories.blocks())
     bests = crew(_best, [(block, catalogue, gates, recency) for block in blocks])
-    rows, weights = [], []
-    scale, ranked = histories.universe.log_weight, histories.universe.ranked
-    for block, best in zip(blocks, bests):
-        for u in range(block.hidden.shape[0]):
-            wanted = _row(block.relevant, u)
-            exact = np.unique(np.concatenate([one[u][one[u] >= 0] for one in best] + [wanted]))
-            allowed = ranked.copy()
-            allowed[wanted] = True
-            allowed[_row(block.hidden, u)] = False
-            exact = exact[allowed[exact]]
-            allowed[exact] = False
-            others = np.flatnonzero(allowed)
-            sample = others if len(others) <= SAMPLED else np.sort(rng.choice(others, SAMPLED, replace=False))
-            weight = np.log(len(others) / len(sample)) if len(sample) else 0.0
-            items = np.concatenate([exact, sample])
-            order = np.argsort(items)
-            rows.append(items[order])
-            alone = np.where(np.isin(exact, wanted), 0.0, scale[exact])
-            weights.append(np.concatenate([alone, weight + scale[sample]])[order])
-    width = max((len(row) for row in rows), default=0)
-    items = np.full((len(rows), width), -1, dtype=np.int64)
-    log_weight = np.full((len(rows), width), -np.inf, dtype=np.float32)
-    for u, (row, weight_) in enumerate(zip(rows, weights)):
-        items[u, : len(row)] = row
-        log_weight[u, : len(row)] = weight_
+    drawn: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+
+    def rows() -> Iterator[tuple[Histories, NDArray[np.int64], Mapping[str, float], str]]:
+        for block, best in zip(blocks, bests):
+            drawn.append(_draw_block(block, best, rng))
+            yield block, drawn[-1][0], recency, ""
+
+    # in one process both passes alternate, so that the second one finds the flows of the first
+    flows = list(crew(_flows_of, rows()))
+    items = _stacked([block for block, _ in drawn], -1)
+    log_weight = _stacked([block for _, block in drawn], np.float32(-np.inf))
     relevant = np.zeros(items.shape, dtype=bool)
     for u in range(len(items)):
         relevant[u] = np.isin(items[u], _row(histories.relevant, u))
-    return Candidates(items, log_weight, relevant, flows_at(items, histories, crew, recency))
+    none = np.zeros((0, 0, 0), dtype=np.float32)
+    return Candidates(items, log_weight, relevant, _stacked(flows or [none], np.float32(0.0)))
+
+
+def _draw_block(
+    block: Histories, best: Sequence[NDArray[np.int64]], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Candidates of a block of users and their log weights, ``[block, k]`` each."""
+    rows, weights = [], []
+    scale, ranked = block.universe.log_weight, block.universe.ranked
+    for u in range(block.hidden.shape[0]):
+        wanted = _row(block.relevant, u)
+        exact = np.unique(np.concatenate([one[u][one[u] >= 0] for one in best] + [wanted]))
+        allowed = ranked.copy()
+        allowed[wanted] = True
+        allowed[_row(block.hidden, u)] = False
+        exact = exact[allowed[exact]]
+        allowed[exact] = False
+        others = np.flatnonzero(allowed)
+        sample = others if len(others) <= SAMPLED else np.sort(rng.choice(others, SAMPLED, replace=False))
+        weight = np.log(len(others) / len(sample)) if len(sample) else 0.0
+        items = np.concatenate([exact, sample])
+        order = np.argsort(items)
+        rows.append(items[order][None])
+        alone = np.where(np.isin(exact, wanted), 0.0, scale[exact])
+        weights.append(np.concatenate([alone, weight + scale[sample]])[order].astype(np.float32)[None])
+    return _stacked(rows, -1), _stacked(weights, np.float32(-np.inf))
+
+
+def _stacked(parts: Sequence[NDArray[Any]], missing: Any) -> NDArray[Any]:
+    """One below the other, filled up to the width of the widest."""
+    width = max((part.shape[-1] for part in parts), default=0)
+    height = sum(len(part) for part in parts)
+    shape = (height, *(parts[0].shape[1:-1] if parts else ()), width)
+    whole = np.full(shape, missing, dtype=np.int64 if isinstance(missing, int) else np.float32)
+    start = 0
+    for part in parts:
+        whole[start : start + len(part), ..., : part.shape[-1]] = part
+        start += len(part)
+    return whole
 
 
 def flows_at(
@@ -185,7 +249,12 @@ def _flows(channels: Sequence[Channel], block: Histories, recency: Mapping[str, 
     width = block.hidden.shape[1]
     powers = {recency.get(one.name, 0.0) for one in channels}
     weighted = {power: weigh(block.known, block.times, power) for power in powers}
-    return [one.apply(weighted[recency.get(one.name, 0.0)], width) for one in channels]
+    found = []
+    for one in channels:
+        power = recency.get(one.name, 0.0)
+        apply = partial(one.apply, weighted[power], width)
+        found.append(block.kept.flow(block.start, one.name, power, apply))
+    return found
 
 
 def mix(

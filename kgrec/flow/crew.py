@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -22,7 +22,7 @@ from kgrec.flow.files import load_channels, save_channels
 CHANNELS = "channels.json"
 _here: tuple[Channel, ...] = ()
 
-Crew = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[Any]]
+Crew = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]]
 """``crew(function, rows of arguments)``: the results in order, of ``function(channels, *arguments)``."""
 
 

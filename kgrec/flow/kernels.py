@@ -138,29 +138,101 @@ def insert(value: F32, place: NDArray[np.int64], now: np.floating[Any], item: in
     place[rank] = item
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc"})
-def ndcg(score: F32, relevant: NDArray[np.bool_], wanted: NDArray[np.int64], gain: F64, ideal: F64, out: F64) -> None:
+@numba.njit(cache=True)
+def best(scores: F32, value: F32, place: NDArray[np.int64], near: NDArray[np.int64]) -> None:
+    """The best of one row of scores, highest first, of equals the first; place is -1 where there are fewer.
+
+    Args:
+        scores: ``[K]``, -inf for what may not be taken.
+        value, place: ``[DEPTH]``, are filled.
+        near: ``[DEPTH]``: places that were the best of similar scores, -1 for none: what is lower than all of them
+            cannot be among the best.
+    """
+    floor = scores[near[0]] if near[0] >= 0 else value.dtype.type(-np.inf)
+    for i in near:
+        floor = min(floor, scores[i]) if i >= 0 else value.dtype.type(-np.inf)
+    edge = np.nextafter(floor, value.dtype.type(-np.inf))
+    floor = edge
+    value[:] = -np.inf
+    place[:] = -1
+    for i in range(len(scores)):
+        if scores[i] > edge:
+            insert(value, place, scores[i], i)
+            edge = max(floor, value[DEPTH - 1])
+
+
+@numba.njit(cache=True)
+def best_of_rows(scores: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """:func:`best` of every row: ``[U, DEPTH]``."""
+    value, near = np.empty(DEPTH, scores.dtype), np.full(DEPTH, -1, np.int64)
+    places = np.empty((len(scores), DEPTH), np.int64)
+    for u in range(len(scores)):
+        best(scores[u], value, places[u], near)
+    return places
+
+
+@numba.njit(cache=True)
+def ndcg(
+    score: F32,
+    relevant: NDArray[np.bool_],
+    wanted: NDArray[np.int64],
+    gain: F64,
+    ideal: F64,
+    near: NDArray[np.int64],
+    top: NDArray[np.int64],
+    out: F64,
+) -> None:
     """NDCG@10 of every user over the candidates, which stand in the order of their ids; -inf is no candidate.
 
     Args:
         score, relevant: ``[U, K]``; wanted: relevant items of each user, ``[U]``.
         gain, ideal: discount of each rank and its running sum, ``[10]``.
+        near: for :func:`best`, ``[U, 10]``.
+        top: ``[U, 10]``, receives the places of the best; may be ``near``.
         out: ``[U]``.
     """
-    value = np.empty(DEPTH, np.float32)
-    place = np.empty(DEPTH, np.int64)
+    value, place = np.empty(DEPTH, np.float32), np.empty(DEPTH, np.int64)
     for u in range(score.shape[0]):
-        out[u] = 0.0
-        if wanted[u] == 0:
-            continue
-        value[:] = -np.inf
-        place[:] = -1
+        best(score[u], value, place, near[u])
+        top[u] = place
+        out[u] = _ndcg(place, relevant[u], wanted[u], gain, ideal)
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc"})
+def ndcg_with(
+    score: F32,
+    flows: F32,
+    level: NDArray[np.int32],
+    log_degree: F32,
+    log_history: F32,
+    strength: float,
+    user_power: float,
+    item_power: float,
+    relevant: NDArray[np.bool_],
+    wanted: NDArray[np.int64],
+    gain: F64,
+    ideal: F64,
+    near: NDArray[np.int64],
+    out: F64,
+) -> None:
+    """:func:`ndcg` of what :func:`add` would make of the scores, which stay as they are."""
+    power = np.exp(item_power * log_degree).astype(np.float32)
+    row = np.empty(score.shape[1], np.float32)
+    value, place = np.empty(DEPTH, np.float32), np.empty(DEPTH, np.int64)
+    for u in range(score.shape[0]):
+        weight = np.float32(strength * np.exp(user_power * log_history[u]))
         for i in range(score.shape[1]):
-            now = score[u, i]
-            if now > value[DEPTH - 1]:
-                insert(value, place, now, i)
-        found = 0.0
-        for rank in range(DEPTH):
-            if place[rank] >= 0 and relevant[u, place[rank]]:
-                found += gain[rank]
-        out[u] = found / ideal[min(wanted[u], DEPTH) - 1]
+            row[i] = score[u, i] + weight * power[level[u, i]] * flows[u, i]
+        best(row, value, place, near[u])
+        out[u] = _ndcg(place, relevant[u], wanted[u], gain, ideal)
+
+
+@numba.njit(cache=True)
+def _ndcg(place: NDArray[np.int64], relevant: NDArray[np.bool_], wanted: int, gain: F64, ideal: F64) -> Any:
+    if wanted == 0:
+        return 0.0
+    found = 0.0
+    for rank in range(DEPTH):
+        if place[rank] >= 0 and relevant[place[rank]]:
+            found += gain[rank]
+    return found / ideal[min(wanted, DEPTH) - 1]

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from kgrec.flow.kernels import best_of_rows
 from kgrec.metrics import find_hits
 from kgrec.metrics.ranking import ndcg
 
@@ -23,12 +24,7 @@ def ndcg10(scores: NDArray[np.floating[Any]], histories: sp.csr_array, relevant:
     count = np.diff(relevant.indptr)
     rows = np.repeat(np.arange(histories.shape[0]), np.diff(histories.indptr))
     scores[rows, histories.indices] = -np.inf
-    k = min(10, scores.shape[1])
-    top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    value = np.take_along_axis(scores, top, axis=1)
-    order = np.lexsort((top, -value), axis=1)
-    top = np.take_along_axis(top, order, axis=1)
-    top = np.where(np.isfinite(np.take_along_axis(scores, top, axis=1)), top, -1)
+    top = best_of_rows(scores)
     hits = find_hits(top, sp.csr_array(relevant))
     kept = count > 0
     return np.asarray(ndcg(hits[kept], count[kept], 10))

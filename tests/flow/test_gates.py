@@ -159,9 +159,32 @@ def test_ndcg_kernel_is_the_metric() -> None:
     relevant = rng.random(score.shape) < rng.choice([0.0, 0.05, 0.5], (200, 1))
     wanted, out = relevant.sum(axis=1), np.empty(200)
     gain = 1.0 / np.log2(np.arange(2, 12))
-    kernels.ndcg(score, relevant, wanted, gain, np.cumsum(gain), out)
+    nothing, top = np.full((200, 10), -1), np.empty((200, 10), dtype=np.int64)
+    kernels.ndcg(score, relevant, wanted, gain, np.cumsum(gain), nothing, top, out)
     np.testing.assert_allclose(out[wanted > 0], ndcg_by_metrics(score, relevant), atol=1e-12)
     assert not out[wanted == 0].any()
+
+
+def test_ndcg_kernel_finds_the_best_near_those_of_other_scores() -> None:
+    rng = np.random.default_rng(3)
+    score, flow = (rng.integers(0, 6, (200, 30)).astype(np.float32) for _ in range(2))
+    score[rng.random(score.shape) < 0.2] = -np.inf
+    score[:3, 5:] = -np.inf
+    relevant = rng.random(score.shape) < rng.choice([0.0, 0.05, 0.5], (200, 1))
+    wanted, gain = relevant.sum(axis=1), 1.0 / np.log2(np.arange(2, 12))
+    level, log_degree = rng.integers(0, 4, score.shape).astype(np.int32), np.arange(4, dtype=np.float32)
+    log_size, powers = rng.random(200).astype(np.float32), (0.7, 0.3, -0.2)
+    nothing, top = np.full((200, 10), -1), np.empty((200, 10), dtype=np.int64)
+    before, after, of_others = np.empty(200), np.empty(200), np.empty(200)
+    kernels.ndcg(score, relevant, wanted, gain, np.cumsum(gain), nothing, top, before)
+    tables = (relevant, wanted, gain, np.cumsum(gain))
+    kernels.ndcg_with(score, flow, level, log_degree, log_size, *powers, *tables, top, after)
+    kernels.add(score, flow, level, log_degree, log_size, *powers)
+    kernels.ndcg(score, *tables, top, top, of_others)
+    kept = wanted > 0
+    for found in (after, of_others):
+        np.testing.assert_allclose(found[kept], ndcg_by_metrics(score, relevant), atol=1e-12)
+    assert (before[kept] != after[kept]).any()
 
 
 def test_ndcg_of_a_matrix_is_the_metric() -> None:
@@ -207,16 +230,18 @@ def make_ascent(seed: int) -> tuple[Ascent, Catalogue, Candidates]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_move_updates_the_scores_as_if_from_scratch(seed: int) -> None:
+def test_every_move_is_judged_as_if_scored_from_scratch(seed: int) -> None:
     ascent, items, some = make_ascent(seed)
     moves = 0
     for name in NAMES:
-        for gates, score, flow in ascent._channel_moves(name):
+        for gates, now, flow in ascent._channel_moves(name):
             flows = {**ascent.flows, **({} if flow is None else dict([flow]))}
-            np.testing.assert_allclose(score, recomputed(ascent, items, some, gates, flows), rtol=1e-5, atol=1e-5)
+            expected = recomputed(ascent, items, some, gates, flows).astype(np.float32)
+            np.testing.assert_allclose(now, ndcg_by_metrics(expected, some.relevant), atol=1e-9)
             moves += 1
-    for gates, score, _ in ascent._prior_moves():
-        np.testing.assert_allclose(score, recomputed(ascent, items, some, gates, ascent.flows), rtol=1e-5, atol=1e-5)
+    for gates, now, _ in ascent._prior_moves():
+        expected = recomputed(ascent, items, some, gates, ascent.flows).astype(np.float32)
+        np.testing.assert_allclose(now, ndcg_by_metrics(expected, some.relevant), atol=1e-9)
         moves += 1
     assert moves > 30
 

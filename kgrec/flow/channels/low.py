@@ -27,7 +27,7 @@ CHOOSING, CELLS = 10_000, 60_000_000
 """Beyond the size of a dense matrix of items: users on whom they are tried; scores held at a time, which bounds how
 many rank."""
 ITERATIONS = 8
-"""Of the factorisation there, which is in single precision."""
+"""Of the factorisation there, and of those that are tried, which are in single precision."""
 DEGREE_POWERS = (0.0, 0.15)
 """Of the item's degree, which the gate will choose: a setting counts by its better one."""
 
@@ -66,7 +66,7 @@ class Low(Builder):
         scores = []
         degree = part.item_degree[seen].astype(np.float32)
         for unobserved, penalty in GRID:
-            source, target = _factors(part, seen, dim, unobserved, penalty, context)
+            source, target = _factors(part, seen, dim, unobserved, penalty, context, short=True)
             flow = (history @ source) @ target
             scores.append(max(ndcg10(flow * degree**power, history, hidden).mean() for power in DEGREE_POWERS))
         return GRID[int(np.argmax(scores))]
@@ -89,15 +89,21 @@ def _of_users(part: Part, users: NDArray[np.int64]) -> Part:
 
 
 def _factors(
-    part: Part, seen: NDArray[np.int64], dim: int, unobserved: float, penalty: float, context: Context
+    part: Part,
+    seen: NDArray[np.int64],
+    dim: int,
+    unobserved: float,
+    penalty: float,
+    context: Context,
+    short: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """``V A`` of shape ``[len(seen), dim]`` and ``Vᵀ`` of shape ``[dim, len(seen)]``."""
     from kgrec.flow import als
 
     l2 = penalty / (unobserved * len(seen))
-    matrix, many = sp.csr_array(part.train[:, seen]), not context.dense(part)
-    iterations = ITERATIONS if many else als.ITERATIONS
-    _, v = als.factorise(matrix, dim, unobserved, l2, context.seed, iterations, np.float32 if many else np.float64)
+    matrix, short = sp.csr_array(part.train[:, seen]), short or not context.dense(part)
+    iterations = ITERATIONS if short else als.ITERATIONS
+    _, v = als.factorise(matrix, dim, unobserved, l2, context.seed, iterations, np.float32 if short else np.float64)
     v = v.astype(np.float64, copy=False)
     weighted = (v.T * part.item_degree[seen]) @ v / part.num_users
     shift = l2 * (part.train.nnz / part.num_users + unobserved * len(seen))
