@@ -188,12 +188,12 @@ def test_the_sampled_softmax_approaches_that_over_all_items() -> None:
     inputs, wanted = np.zeros(batch.shape, np.float32), np.zeros(batch.shape, np.float32)
     inputs[users[inside], batch.indices[inside]] = 1.0
     wanted[users[~inside], batch.indices[~inside]] = 1.0
-    whole = _Factors(source, target, features)
+    whole = _Factors(source, target, features, None)
     sampled = _Sampled(source, target, features, None)
     with torch.no_grad():
-        for kind in ("source", "target"):
+        for kind, mine in zip(("source", "target"), whole.rows[0].tensor_split(2, dim=1)):
             value = 0.3 * torch.randn(features.shape[1], source.shape[1], generator=torch.Generator().manual_seed(0))
-            getattr(whole, f"by_{kind}").copy_(value)
+            mine.copy_(value)
             sampled.shares[f"links {kind}"].copy_(value)
     expected = whole.loss(torch.from_numpy(inputs), torch.from_numpy(wanted))
     expected.backward()

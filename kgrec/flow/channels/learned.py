@@ -42,14 +42,12 @@ class Learned(Builder):
         low = context.built["low"][0]
         if not context.dense(part):
             return (self._train_sampled(part, context, low),)
-        seen = part.seen
-        content = _content(part.content)
-        return (self._train(None if content is None else content[seen], part, context, low),)
+        return (self._train(part, context, low),)
 
-    def _train(self, features: sp.csr_array | None, part: Part, context: Context, low: Channel) -> Channel:
+    def _train(self, part: Part, context: Context, low: Channel) -> Channel:
         from kgrec.flow.channels.learned_training import train_factors
 
-        seen = part.seen
+        seen, links, text = part.seen, _links(part.content), part.content.white_text
         stop = _stopping(part, context)
         epochs: list[int] = context.choices.setdefault(self.name, [])
         limit, runs = context.config.epochs, 1
@@ -63,7 +61,8 @@ class Learned(Builder):
                 part.train[:, seen],
                 np.asarray(low.factors[0]),
                 np.asarray(low.factors[1]).T,
-                features,
+                None if links is None else sp.csr_array(links[seen]),
+                None if text is None else text[seen],
                 epochs=limit,
                 validate=stop,
                 seed=context.seed + 1000 * number,
@@ -104,16 +103,6 @@ class Learned(Builder):
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         return latent(channel, part, source, target)
-
-
-def _content(content: ItemContent) -> sp.csr_array | None:
-    """The most frequent links beside the whitened text: float32 CSR ``[items, features]``."""
-    parts = []
-    if (links := _links(content)) is not None:
-        parts.append(links)
-    if content.white_text is not None:
-        parts.append(sp.csr_array(content.white_text))
-    return sp.csr_array(sp.hstack(parts, format="csr")) if parts else None
 
 
 def _links(content: ItemContent) -> sp.csr_array | None:

@@ -27,7 +27,8 @@ def train_factors(
     train: sp.csr_array,
     source: NDArray[np.float32],
     target: NDArray[np.float32],
-    features: sp.csr_array | None,
+    links: sp.csr_array | None,
+    text: NDArray[np.float32] | None,
     *,
     epochs: int,
     validate: Validate | None,
@@ -39,7 +40,7 @@ def train_factors(
     Args:
         train: binary CSR ``[users, n]``.
         source, target: first values of the factors, ``[n, dim]``.
-        features: CSR ``[n, d]``; None for none.
+        links: features, CSR ``[n, d]``; text: more of them, ``[n, c]``; None for none.
         epochs: at most.
         validate: figure of (source, target) to stop on; None trains for all epochs.
         seed: of the order of users and of the parts of their histories.
@@ -48,13 +49,13 @@ def train_factors(
     Returns:
         source and target factors with the features' share added, float32 ``[n, dim]``, and the number of epochs.
     """
-    model = _Factors(source, target, features).to(device)
+    model = _Factors(source, target, links, text).to(device)
     groups = [
         {"params": [model.source, model.target], "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
         {"params": [model.log_temperature], "lr": LEARNING_RATE, "weight_decay": 0.0},
     ]
-    if features is not None:
-        groups.append({"params": [model.by_source, model.by_target], "lr": FEATURE_RATE, "weight_decay": WEIGHT_DECAY})
+    if model.rows:
+        groups.append({"params": list(model.rows), "lr": FEATURE_RATE, "weight_decay": WEIGHT_DECAY})
     optimiser = torch.optim.AdamW(groups, fused=True)
     rng = np.random.default_rng(seed)
     users = np.flatnonzero(np.diff(train.indptr) >= 2)
@@ -85,32 +86,38 @@ class _Factors(nn.Module):
         self,
         source: NDArray[np.float32],
         target: NDArray[np.float32],
-        features: sp.csr_array | None,
+        links: sp.csr_array | None,
+        text: NDArray[np.float32] | None,
     ) -> None:
         super().__init__()
         self.source = nn.Parameter(torch.from_numpy(np.array(source)))
         self.target = nn.Parameter(torch.from_numpy(np.array(target)))
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(TEMPERATURE))))
-        self.features: torch.Tensor | None = None
-        if features is not None:
-            dim = source.shape[1]
-            self.by_source = nn.Parameter(torch.zeros(features.shape[1], dim))
-            self.by_target = nn.Parameter(torch.zeros(features.shape[1], dim))
-            # constant, so that its product has a right gradient whatever its layout
-            self.features, self.turned = _csr(features), _csr(sp.csr_array(features.T))
+        self.rows = nn.ParameterList()
+        # constant, so that its product has a right gradient whatever its layout
+        self.links = None if links is None else (_csr(links), _csr(sp.csr_array(links.T)))
+        self.text = None if text is None else torch.from_numpy(np.array(text, dtype=np.float32))
+        for width in (one.shape[1] for one in (links, text) if one is not None):
+            # of the sources, and of the targets beside them: one product serves both
+            self.rows.append(nn.Parameter(torch.zeros(width, 2 * source.shape[1])))
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> _Factors:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        if self.features is not None:
-            self.features, self.turned = fn(self.features), fn(self.turned)
+        self.links = None if self.links is None else (fn(self.links[0]), fn(self.links[1]))
+        self.text = None if self.text is None else fn(self.text)
         return self
 
     def forward(self) -> tuple[torch.Tensor, torch.Tensor]:
-        if self.features is None:
+        shares: list[Any] = []
+        if self.links is not None:
+            product: Any = _Product.apply
+            shares.append(product(*self.links, self.rows[0]))
+        if self.text is not None:
+            shares.append(self.text @ self.rows[-1])
+        if not shares:
             return self.source, self.target
-        product: Any = _Product.apply
-        source = self.source + product(self.features, self.turned, self.by_source)
-        return source, self.target + product(self.features, self.turned, self.by_target)
+        by_source, by_target = sum(shares[1:], shares[0]).tensor_split(2, dim=1)
+        return self.source + by_source, self.target + by_target
 
     def loss(self, inputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         """Cross entropy of the wanted items, users alike: both dense ``[batch, n]``."""
