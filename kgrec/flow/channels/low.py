@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,7 +27,7 @@ CHOOSING, CELLS = 10_000, 60_000_000
 """Beyond the size of a dense matrix of items: users on whom they are tried; scores held at a time, which bounds how
 many rank."""
 ITERATIONS = 8
-"""Of the factorisation there, and of those that are tried, which are in single precision."""
+"""Of the factorisation there, which is in single precision, as are all that are tried."""
 DEGREE_POWERS = (0.0, 0.15)
 """Of the item's degree, which the gate will choose: a setting counts by its better one."""
 
@@ -66,7 +66,7 @@ class Low(Builder):
         scores = []
         degree = part.item_degree[seen].astype(np.float32)
         for unobserved, penalty in GRID:
-            source, target = _factors(part, seen, dim, unobserved, penalty, context, short=True)
+            source, target = _factors(part, seen, dim, unobserved, penalty, context, np.float32)
             flow = (history @ source) @ target
             scores.append(max(ndcg10(flow * degree**power, history, hidden).mean() for power in DEGREE_POWERS))
         return GRID[int(np.argmax(scores))]
@@ -95,15 +95,16 @@ def _factors(
     unobserved: float,
     penalty: float,
     context: Context,
-    short: bool = False,
+    precision: type[np.floating[Any]] = np.float64,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """``V A`` of shape ``[len(seen), dim]`` and ``Vᵀ`` of shape ``[dim, len(seen)]``."""
     from kgrec.flow import als
 
     l2 = penalty / (unobserved * len(seen))
-    matrix, short = sp.csr_array(part.train[:, seen]), short or not context.dense(part)
-    iterations = ITERATIONS if short else als.ITERATIONS
-    _, v = als.factorise(matrix, dim, unobserved, l2, context.seed, iterations, np.float32 if short else np.float64)
+    matrix, iterations = sp.csr_array(part.train[:, seen]), als.ITERATIONS
+    if not context.dense(part):
+        iterations, precision = ITERATIONS, np.float32
+    _, v = als.factorise(matrix, dim, unobserved, l2, context.seed, iterations, precision)
     v = v.astype(np.float64, copy=False)
     weighted = (v.T * part.item_degree[seen]) @ v / part.num_users
     shift = l2 * (part.train.nnz / part.num_users + unobserved * len(seen))
