@@ -19,7 +19,15 @@ from kgrec.explain.types import Node, Path, Relation
 from kgrec.publish.passed import Passed
 from kgrec.publish.records import Owner, Record
 from kgrec.store.neo4j import names
-from kgrec.store.neo4j.marker import check_clashes, check_owner, prepare, read_marker, relation_types
+from kgrec.store.neo4j.marker import (
+    check_clashes,
+    check_owner,
+    prepare,
+    read_marker,
+    relation_types,
+    renew_part,
+)
+from kgrec.store.neo4j.transactions import confirmed
 
 if TYPE_CHECKING:
     import neo4j
@@ -98,7 +106,7 @@ class DatabaseGraph:
         preferred = {predicate: name for name, predicate in self._predicates.items()}
         self._types = names.relationship_types(self._predicates.values(), relation_types(session), preferred)
         self._labels_given = {label for kind in snapshot.num_nodes for label in self._labels(kind)}
-        self._first = marker is None
+        self._token = None if marker is None else marker.token
         if marker is None:
             check_clashes(session, True, self._labels_given, self._types.values())
         else:
@@ -106,13 +114,21 @@ class DatabaseGraph:
         self._owner = owner
 
     def begin(self, session: neo4j.Session) -> None:
-        """Marks whose graph it is, where a part of it is going to be written."""
+        """Marks whose graph it is, where a part of it is going to be written.
+
+        Raises:
+            BusyError: a build has begun since the mark was read.
+        """
         if self.whole:
             return
-        if self._first:
-            prepare(session, self._owner.name, self._owner.base)
-        session.run(WRITE_RELATIONS, rows=[list(pair) for pair in self._types.items()]).consume()
-        session.run(WRITE_LABELS, labels=sorted(self._labels_given)).consume()
+
+        def name(tx: neo4j.ManagedTransaction) -> None:
+            renew_part(tx)
+            tx.run(WRITE_RELATIONS, rows=[list(pair) for pair in self._types.items()]).consume()
+            tx.run(WRITE_LABELS, labels=sorted(self._labels_given)).consume()
+
+        prepare(session, self._owner.name, self._owner.base, self._token, part=True)
+        confirmed(session, name)
 
     def type_of(self, hop: Relation) -> str:
         """The relationship type of a hop over an interaction or a fact."""
@@ -161,8 +177,10 @@ class DatabaseGraph:
 
         Raises:
             UserError: it has not: it is not the graph that the model was trained on.
+            BusyError: a build has begun since :meth:`begin`.
         """
         if not self.whole:
+            renew_part(tx)
             tx.run(WRITE_NODES, nodes=part.nodes).consume()
             tx.run(WRITE_FACTS, facts=part.facts).consume()
             tx.run(WRITE_INTERACTIONS, interactions=part.interactions).consume()

@@ -12,6 +12,10 @@ from kgrec.store.neo4j.names import ENTITY, quoted
 
 PAGE = 2_000
 """Entities of one transaction."""
+CHARACTERS = 4_000_000
+"""Characters of statements after which a transaction ends too, so that long texts do not fill the memory."""
+FETCHED = 100
+"""Entities that the driver holds in advance."""
 
 Page = tuple[str, list[str], list[str], list[tuple[str, str, str]]]
 
@@ -35,10 +39,10 @@ def pages(session: neo4j.Session, linked: bool = True) -> Iterator[Page]:
     )
     after = ""
     while True:
-        rows = session.execute_read(_rows, cypher, after=after)
+        rows, last = session.execute_read(_page, cypher, after)
         for id, labels, values, triples in rows:
             yield id, labels, values or [], [(predicates[name], source, target) for name, source, target in triples]
-        if len(rows) < PAGE:
+        if last:
             return
         after = rows[-1][0]
 
@@ -51,6 +55,18 @@ def edge_counts(session: neo4j.Session) -> Iterator[tuple[str, str, int]]:
         )
         for source, number in session.execute_read(_rows, cypher):
             yield predicate, source, number
+
+
+def _page(tx: neo4j.ManagedTransaction, cypher: str, after: str) -> tuple[list[list[Any]], bool]:
+    """Rows of the next entities, and whether they are the last ones."""
+    rows: list[list[Any]] = []
+    held = 0
+    for record in tx.run(cypher, after=after):
+        rows.append(record.values())
+        held += sum(map(len, rows[-1][2] or ()))
+        if held >= CHARACTERS:
+            return rows, False
+    return rows, len(rows) < PAGE
 
 
 def _rows(tx: neo4j.ManagedTransaction, /, cypher: str, **parameters: Any) -> list[list[Any]]:

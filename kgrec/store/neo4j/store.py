@@ -20,7 +20,7 @@ from pyoxigraph import NamedNode, Quad
 from kgrec.config.iris import source_graph
 from kgrec.errors import StaleError, StorageError
 from kgrec.progress import SILENT, Progress
-from kgrec.store.neo4j import names, server
+from kgrec.store.neo4j import names, reader, server
 from kgrec.store.neo4j.bulk import EDGES, bulk_import
 from kgrec.store.neo4j.connection import RETRY_SECONDS, Connection, open_driver
 from kgrec.store.neo4j.faults import neo4j_faults
@@ -29,6 +29,7 @@ from kgrec.store.neo4j.marker import (
     check_clashes,
     check_owner,
     check_whole,
+    new_token,
     prepare,
     read_marker,
     relation_types,
@@ -97,7 +98,7 @@ class Neo4jStore:
     def _session(self, access: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
         if self._driver is None:
             raise StaleError("the store is closed", file=self.to.uri, remedy="open it again")
-        return self._driver.session(database=self.to.database, default_access_mode=access, fetch_size=500)
+        return self._driver.session(database=self.to.database, default_access_mode=access, fetch_size=reader.FETCHED)
 
     def _faults(self) -> Any:
         return neo4j_faults(self.to.uri, self.to.database, self.to.password)
@@ -132,6 +133,7 @@ class Neo4jStore:
 
         Raises:
             UserError: data or constraints of others are in the way; nothing was written then.
+            BusyError: another build into the same database has begun.
             StorageError: the server cannot write, or went away; the same call goes on where it was.
         """
         with Spool(self.base) as spool:
@@ -167,11 +169,11 @@ class Neo4jStore:
             labels = {label for node in spool.nodes() for label in labels_of(node)}
             written = labels | (set() if marker is None else marker.labels)
             check_clashes(session, marker is None, labels, chosen.values())
-            imported = marker is None and self._import(session, spool, chosen, progress)
+            token = None if marker is None else marker.token
+            imported = self._import(session, spool, chosen, progress) if marker is None else None
         # a new session: after an import the old one's bookmarks speak of another database
         with self._faults(), self._session() as session:
-            prepare(session, self.owner, self.base)
-            writer = Writer(session)
+            writer = Writer(session, prepare(session, self.owner, self.base, imported or token))
             writer.rows(
                 f"UNWIND $rows AS row MERGE (r:{names.RELATION} {{predicate: row[0]}}) SET r.type = row[1]",
                 [list(pair) for pair in chosen.items()],
@@ -201,15 +203,17 @@ class Neo4jStore:
             writer.rows(done, [], digest=spool.digest, interactions=reading.interactions_digest)
             return spool.digest
 
-    def _import(self, session: neo4j.Session, spool: Spool, types: Mapping[str, str], progress: Progress) -> bool:
-        """Imports a large first load into an empty managed server; false where it is to be written live."""
+    def _import(self, session: neo4j.Session, spool: Spool, types: Mapping[str, str], progress: Progress) -> str | None:
+        """Imports a large first load into an empty managed server; the mark's token, None where nothing was done."""
         running = None if self.home is None else server.running(self.home)
         if self.home is None or running is None or not (self.bulk or spool.num_edges() >= EDGES):
-            return False
+            return None
         if session.execute_read(lambda tx: tx.run("MATCH (n) RETURN n LIMIT 1").single()) is not None:
-            return False
-        mark = {"owner": self.owner, "base": self.base}
-        return bulk_import(self.home, running, spool, node_rows(spool, set(), True), types, mark, progress)
+            return None
+        token = new_token()
+        mark = {"owner": self.owner, "base": self.base, "token": token}
+        rows = node_rows(spool, set(), True)
+        return token if bulk_import(self.home, running, spool, rows, types, mark, progress) else None
 
     # --- reading
 

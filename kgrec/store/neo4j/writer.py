@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import neo4j
 
 from kgrec.progress import Task
-from kgrec.store.neo4j.names import ENTITY, GRAPH, INTERACTED, ITEM, USER, quoted
+from kgrec.store.neo4j.marker import new_token, overtaken, renew
+from kgrec.store.neo4j.names import ENTITY, INTERACTED, ITEM, USER, quoted
 from kgrec.store.neo4j.transactions import confirmed
 
 ROWS = 20_000
@@ -31,25 +31,33 @@ class Writer:
     """Writes to one database through one session.
 
     A transaction whose commit was not confirmed may have happened: each one leaves a token on the graph's own node, by
-    which the next try knows.
+    which the next try knows; one of somebody else's ends the writing.
+
+    Args:
+        session: of the database.
+        token: on the graph's own node; see :func:`kgrec.store.neo4j.marker.prepare`.
     """
 
-    def __init__(self, session: neo4j.Session) -> None:
-        self.session = session
+    def __init__(self, session: neo4j.Session, token: str) -> None:
+        self.session, self.token = session, token
 
     def once(self, unit: Callable[[neo4j.ManagedTransaction], None]) -> None:
-        """Runs the unit in a transaction that happens exactly once."""
-        token = uuid4().hex
+        """Runs the unit in a transaction that happens exactly once.
+
+        Raises:
+            BusyError: somebody else has begun to write; nothing of the unit happened.
+        """
+        token = new_token()
 
         def attempt(tx: neo4j.ManagedTransaction) -> None:
-            (done,) = tx.run(f"MATCH (g:{GRAPH} {{id: 'graph'}}) RETURN g.token = $token", token=token).single(
-                strict=True
-            )
-            if not done:
+            held = renew(tx, token)
+            if held == self.token:
                 unit(tx)
-                tx.run(f"MATCH (g:{GRAPH} {{id: 'graph'}}) SET g.token = $token", token=token).consume()
+            elif held != token:
+                raise overtaken()
 
         confirmed(self.session, attempt)
+        self.token = token
 
     def rows(self, cypher: str, rows: list[Any], **parameters: object) -> None:
         """One statement over rows."""

@@ -237,4 +237,8 @@ def test_a_database_with_somebody_elses_constraint_is_not_replaced_by_an_import(
     server.rows("CREATE CONSTRAINT theirs FOR (n:Theirs) REQUIRE n.id IS UNIQUE")
     open_run(make_slice(tmp_path / "data", users=3), run_dir=tmp_path / "run", store="neo4j", bulk=True).build()
     assert running(server.home) == before
-    assert server.rows("SHOW CONSTRAINTS YIELD name RETURN name ORDER BY name") == [["kgrec_entity_id"], ["theirs"]]
+    assert server.rows("SHOW CONSTRAINTS YIELD name RETURN name ORDER BY name") == [
+        ["kgrec_entity_id"],
+        ["kgrec_graph_id"],
+        ["theirs"],
+    ]
