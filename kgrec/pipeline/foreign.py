@@ -30,7 +30,8 @@ def fetch(recipe: Recipe, run: Path, progress: Progress) -> None:
         UserError: a server is not there, or lets nobody in.
         DataError: the mapping does not fit the graph.
     """
-    from kgrec.ingest.neo4j import read_graph, write_interactions
+    from kgrec.ingest.neo4j import read_graph
+    from kgrec.ingest.neo4j_interactions import write_interactions
     from kgrec.store import export_quads
     from kgrec.store.neo4j.connection import connection, open_driver
 
@@ -46,12 +47,14 @@ def fetch(recipe: Recipe, run: Path, progress: Progress) -> None:
                     temporary = out.with_suffix(".tmp")
                     write_interactions(driver, source, part, recipe, temporary, counts)
                     temporary.replace(out)
-        progress.say(f"{source.name}: " + ", ".join(f"{number:,} {what}" for what, number in counts.items()))
+        # what was taken comes before what was not
+        told = sorted(counts.items(), key=lambda one: " " in one[0])
+        progress.say(f"{source.name}: " + ", ".join(f"{number:,} {what}" for what, number in told))
 
 
 def with_fetched(recipe: Recipe, run: Path) -> Recipe:
     """The recipe that reads the fetched files."""
-    from kgrec.ingest.neo4j import ITEM, USER
+    from kgrec.ingest.neo4j_interactions import ITEM, USER
 
     rdf = [RdfSource(name=source.name, file=str(_statements(run, source.name))) for source in recipe.neo4j]
     update: dict[str, object] = {"rdf": (*recipe.rdf, *rdf), "neo4j": ()}

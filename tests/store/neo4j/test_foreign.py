@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from kgrec.errors import DataError, RecipeError
+from kgrec.pipeline import foreign
 from kgrec.pipeline.run import Run, open_run
 from kgrec.progress import SILENT
 
@@ -22,13 +23,18 @@ BUILD = (
     """,
     "UNWIND range(1, 5) AS i CREATE (:Person:`Film maker` {uid: i, full_name: 'Maker ' + i, born: date('1950-01-02')})",
     "UNWIND range(1, 12) AS i CREATE (:Viewer {nr: i * 10})",
-    "CREATE (:Film {title: 'without a key'})",
+    """
+    CREATE (lost:Film {title: 'without a key'})
+    WITH lost MATCH (p:Person {uid: 1}), (v:Viewer {nr: 10})
+    CREATE (p)-[:`HAS MADE` {role: 'director'}]->(lost)<-[:RATED {stars: 5}]-(v),
+           (:Viewer {nr: ''})-[:RATED {stars: 5}]->(lost)
+    """,
     """
     MATCH (f:Film), (p:Person) WHERE f.filmId % 5 + 1 = p.uid
     CREATE (p)-[:`HAS MADE` {role: 'director', fee: 5}]->(f)
     """,
     """
-    MATCH (v:Viewer), (f:Film) WHERE (v.nr / 10 + f.filmId) % 3 = 0
+    MATCH (v:Viewer), (f:Film) WHERE v.nr IS :: INTEGER AND (v.nr / 10 + f.filmId) % 3 = 0
     CREATE (v)-[:RATED {stars: 1 + f.filmId % 5, on: datetime('2020-01-01T00:00:00Z') + duration({days: f.filmId}),
                         device: 'phone'}]->(f)
     """,
@@ -142,23 +148,27 @@ def test_labels_relationships_and_interactions_are_taken(archive: LiveNeo4j, tmp
     assert snapshot.edges.height == 30
     assert snapshot.edges["origin"].unique().to_list() == ["archive"]
 
-    ((rated,),) = archive.rows("MATCH (:Viewer)-[r:RATED]->(:Film) RETURN count(r)")
+    ((rated,),) = archive.rows("MATCH (:Viewer)-[r:RATED]->(f:Film) WHERE f.filmId > 0 RETURN count(r)")
     assert snapshot.interactions.height == rated == 120
     users, items = snapshot.of_type("Viewer")["key"], snapshot.of_type("Movie")["key"]
     mine = {
         (int(users[u]), int(items[i])): (value, time)
         for u, i, value, time in snapshot.interactions.select("user", "item", "value", "timestamp").iter_rows()
     }
-    theirs = archive.rows("MATCH (v:Viewer)-[r:RATED]->(f:Film) RETURN v.nr, f.filmId, r.stars, r.on.epochSeconds")
+    theirs = archive.rows(
+        "MATCH (v:Viewer)-[r:RATED]->(f:Film) WHERE f.filmId > 0 RETURN v.nr, f.filmId, r.stars, r.on.epochSeconds"
+    )
     assert mine == {(v, f): (float(str(stars)), on) for v, f, stars, on in theirs}
 
-    # what is dropped is counted, and nothing was written
+    # what is rejected or dropped is counted, and nothing was written
     (counted,) = [line for line in told.lines if line.startswith("archive: 47 nodes")]
-    for words in (
-        *("30 relationships", "120 interactions", "1 Film nodes without filmId"),
+    assert set(counted.removeprefix("archive: ").split(", ")) == {
+        *("47 nodes", "30 relationships", "120 interactions"),
+        *("1 Film rejected: no filmId", "1 Viewer rejected: no nr", "1 HAS MADE rejected: a Film without filmId"),
+        *("1 RATED rejected: a Film without filmId", "1 RATED rejected: a Viewer without nr"),
+        *("30 dropped Film.year", "5 dropped Film maker.born"),
         *("30 dropped HAS MADE.role", "30 dropped HAS MADE.fee", "120 dropped RATED.device"),
-    ):
-        assert words in counted
+    }
     assert archive.rows(everything) == before
 
 
@@ -189,7 +199,10 @@ def test_what_kgrec_writes_into_the_same_database_is_no_source(archive: LiveNeo4
     (tmp_path / "on").mkdir()
     beside = open_run(tmp_path / "recipe.toml", run_dir=tmp_path / "on", store="neo4j")
     beside.build()
-    archive.rows("MATCH (u:User:Entity) WITH u LIMIT 1 CREATE (:Explanation {id: 'run/1/2', run: 'run'})-[:FOR]->(u)")
+    archive.rows(
+        "MATCH (u:User:Entity) WITH u LIMIT 1"
+        " CREATE (:Explanation {id: 'r/1/2', run: 'r', model: 'flow', rank: 1, created: datetime()})-[:FOR]->(u)"
+    )
     assert archive.rows("MATCH (:Entity)-[r:INTERACTED]->(:Entity) RETURN count(r) > 9") == [[True]]
     for one, kind in ((run, None), (beside, "neo4j")):
         told = Lines()
@@ -197,6 +210,47 @@ def test_what_kgrec_writes_into_the_same_database_is_no_source(archive: LiveNeo4
         again.build(told)
         assert told.lines[-2:] == ["store: nothing changed, skipped", "snapshot: nothing changed, skipped"]
         assert any(line.startswith("archive: 28 nodes") and "54 interactions" in line for line in told.lines)
+
+
+def test_what_kgrec_has_published_is_no_source(
+    neo4j_server: LiveNeo4j, small_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Their graph has the labels, types and keys of published explanations and of the part that these bring along."""
+    for name, value in neo4j_server.environment.items():
+        monkeypatch.setenv(name, value)
+    neo4j_server.rows(
+        "CREATE (e:Explanation {id: 'mine', text: 'why'})-[:FOR]->(u:User {id: 'u'})-[:INTERACTED {stars: 5}]->"
+        "(a:Movie {id: 'a'})-[:LEARNED_HOP {kind: 'mine'}]->(b:Movie {id: 'b'})<-[:RECOMMENDS]-(e)-[:STEP {n: 1}]->(a)"
+    )
+    types = {
+        "FOR": ("Explanation", "User"),
+        "RECOMMENDS": ("Explanation", "Movie"),
+        "STEP": ("Explanation", "Movie"),
+        "LEARNED_HOP": ("Movie", "Movie"),
+    }
+    relationships = "".join(
+        f'{{ type = "{kind}", source = "{first}", target = "{last}" }}, ' for kind, (first, last) in types.items()
+    )
+    recipe = SAME_NAMES.replace('    { label = "Person", key = "id", name = "name" },\n', "")
+    a, b = recipe.index("    { type = "), recipe.index('    { type = "INTERACTED"')
+    recipe = recipe[:a] + relationships + "\n" + recipe[b:]
+    files = []
+    for step in ("before", "published", "their graph is gone"):
+        if step == "published":
+            small_run.publish("neo4j", ["7", "21"], 2)
+        if step == "their graph is gone":
+            # the statement with which a graph of kgrec's is removed; explanations stay
+            neo4j_server.rows("MATCH (n:Entity|KgrecGraph|KgrecRelation) DETACH DELETE n")
+            assert neo4j_server.rows("MATCH (e:Explanation) RETURN count(e)") == [[5]]
+        (tmp_path / step).mkdir()
+        run, told = opened(tmp_path / step, recipe), Lines()
+        foreign.fetch(run.recipe, run.paths.run, told)
+        files.append(
+            {name: path.read_bytes() for name, path in foreign.fetched_files(run.recipe, run.paths.run).items()}
+        )
+        assert told.lines[0].startswith("archive: 4 nodes, 4 relationships, ")
+        assert "1 interactions" in told.lines[0]
+    assert files[0] == files[1] == files[2]
 
 
 def test_a_mapping_that_does_not_fit(archive: LiveNeo4j, tmp_path: Path) -> None:
