@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kgrec.store.neo4j.connection import Connection
 
 USER_COLOUR, ITEM_COLOUR = ("#4C8EDA", "#2870C2", "#FFFFFF"), ("#57C7A4", "#2F9E7B", "#1E2A26")
+EXPLANATION_COLOUR = ("#FFC454", "#D7A013", "#2A2C34")
 ENTITY_COLOURS = (
     ("#DA7194", "#B2496C", "#FFFFFF"),
     ("#8DCC93", "#5DB665", "#1E2A26"),
@@ -51,68 +52,15 @@ relationship {
 """
 """What nothing else is said about: thin and grey."""
 
-OWNED = """\
-node.Explanation {
-  diameter: 75px;
-  color: #FFC454;
-  border-color: #D7A013;
-  border-width: 2px;
-  text-color-internal: #2A2C34;
-  font-size: 10px;
-  caption: "{name}";
+RELATIONSHIPS = {
+    "STEP": ("#E8820C", 3, 9, "#8A4B00", "#FFFFFF", "{name}"),
+    "FOR": ("#F2B04A", 2, 8, "#8A4B00", "#2A2C34", "for"),
+    "RECOMMENDS": ("#F2B04A", 2, 8, "#8A4B00", "#2A2C34", "recommends"),
+    "LEARNED_HOP": ("#8D6CC9", 1, 8, "#6A4BA6", "#FFFFFF", "{kind}"),
+    "INTERACTED": ("#6AAB8E", 1, 8, "#4B7F69", "#FFFFFF", "interacted"),
 }
-
-relationship.STEP {
-  color: #E8820C;
-  shaft-width: 3px;
-  font-size: 9px;
-  padding: 3px;
-  text-color-external: #8A4B00;
-  text-color-internal: #FFFFFF;
-  caption: "{name}";
-}
-
-relationship.FOR {
-  color: #F2B04A;
-  shaft-width: 2px;
-  font-size: 8px;
-  padding: 3px;
-  text-color-external: #8A4B00;
-  text-color-internal: #2A2C34;
-  caption: "for";
-}
-
-relationship.RECOMMENDS {
-  color: #F2B04A;
-  shaft-width: 2px;
-  font-size: 8px;
-  padding: 3px;
-  text-color-external: #8A4B00;
-  text-color-internal: #2A2C34;
-  caption: "recommends";
-}
-
-relationship.LEARNED_HOP {
-  color: #8D6CC9;
-  shaft-width: 1px;
-  font-size: 8px;
-  padding: 3px;
-  text-color-external: #6A4BA6;
-  text-color-internal: #FFFFFF;
-  caption: "{kind}";
-}
-
-relationship.INTERACTED {
-  color: #6AAB8E;
-  shaft-width: 1px;
-  font-size: 8px;
-  padding: 3px;
-  text-color-external: #4B7F69;
-  text-color-internal: #FFFFFF;
-  caption: "interacted";
-}
-"""
-"""What explanations own stands out; a learned hop is told from facts."""
+"""Colour, width, size of the text, its colour beside and inside the line, and caption: what explanations own stands
+out, and a learned hop is told from facts."""
 
 
 def grass(entity_types: Sequence[str]) -> str:
@@ -122,8 +70,18 @@ def grass(entity_types: Sequence[str]) -> str:
         entity_types: node types besides users and items; one whose label a style cannot name stays grey.
     """
     labels = sorted(label for label in map(names.label, set(entity_types)) if re.fullmatch(r"\w+", label, re.ASCII))
-    entities = [_node(label, 60, ENTITY_COLOURS[n % len(ENTITY_COLOURS)]) for n, label in enumerate(labels)]
-    return "\n".join((STYLE, *entities, _node(names.USER, 65, USER_COLOUR), _node(names.ITEM, 80, ITEM_COLOUR), OWNED))
+    nodes = [_node(label, 60, ENTITY_COLOURS[n % len(ENTITY_COLOURS)]) for n, label in enumerate(labels)]
+    nodes += [_node(names.USER, 65, USER_COLOUR), _node(names.ITEM, 80, ITEM_COLOUR)]
+    nodes += [_node("Explanation", 75, EXPLANATION_COLOUR)]
+    return "\n".join((STYLE, *nodes, *(_relationship(kind, *look) for kind, look in RELATIONSHIPS.items())))
+
+
+def _relationship(kind: str, colour: str, width: int, size: int, beside: str, inside: str, caption: str) -> str:
+    return (
+        f"relationship.{kind} {{\n  color: {colour};\n  shaft-width: {width}px;\n  font-size: {size}px;\n"
+        f"  padding: 3px;\n  text-color-external: {beside};\n  text-color-internal: {inside};\n"
+        f'  caption: "{caption}";\n}}\n'
+    )
 
 
 def _node(label: str, diameter: int, colours: tuple[str, str, str]) -> str:

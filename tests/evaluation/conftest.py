@@ -85,7 +85,7 @@ def ml_100k() -> Snapshot:
     """MovieLens 100K with its published split, where the development data lie beside the repository."""
     folder = ROOT.parent / "shared" / "data" / "ml-100k" / "split"
     if not folder.is_dir():
-        pytest.skip("the development data are not here (../shared/data/ml-100k)")
+        pytest.skip("the development data are not here: MovieLens 100K")
     parts = [
         pl.read_csv(folder / f"{split}.tsv", separator="\t", infer_schema=False).with_columns(split=pl.lit(split))
         for split in ("train", "valid", "test")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.conftest import kgrec as kgrec  # the command line, as a fixture
+from tests.needs import skip_or_fail
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -43,13 +43,14 @@ DRAWN = """() => {
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        skip_or_fail("playwright is not installed")
     program = shutil.which("chromium")
     if program is None:
-        if os.environ.get("KGREC_NEO4J_TESTS") == "required":
-            pytest.fail("Debian's chromium is required here")
-        pytest.skip("there is no chromium")
-    with playwright.sync_playwright() as driver:
+        skip_or_fail("there is no chromium")
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=list(CHROMIUM))
         yield browser
         browser.close()
