@@ -1,10 +1,13 @@
-"""What the benchmarks share: the final line, medians, alternating runs, memory."""
+"""What the benchmarks share: the final line, medians, alternating runs, memory, graphs to run on."""
 
 from __future__ import annotations
 
+import argparse
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,3 +52,40 @@ def peak_rss() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
+
+
+def graph_arguments(doc: str | None, runs: int) -> argparse.ArgumentParser:
+    """Options of a benchmark that runs on a graph: ``[FILE] [--generate N] [--runs R] [--data DIR]``."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="?", type=Path, help="N-Triples; default: lastfm-dbpedia/kg.nt")
+    parser.add_argument("--generate", type=int, metavar="N", help="N generated triples instead of a file")
+    parser.add_argument("--runs", type=int, default=runs)
+    parser.add_argument("--data", type=Path, default=DATA)
+    return parser
+
+
+@contextmanager
+def graph_file(given: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
+    """A temporary folder, and the file that :func:`graph_arguments` asks for."""
+    with tempfile.TemporaryDirectory(prefix="kgrec-bench-") as folder:
+        path = given.file or given.data / "lastfm-dbpedia" / "kg.nt"
+        if given.generate:
+            path = Path(folder, "generated.nt")
+            generate(path, given.generate)
+        yield Path(folder), path
+
+
+def generate(path: Path, triples: int) -> None:
+    """A graph with the shape of a catalogue: six relations and a label an item, entities with a long tail."""
+    relations = [f"http://example.org/relation/{name}" for name in ("genre", "actor", "writer", "label", "era", "tag")]
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(triples):
+            item, place = divmod(number, 7)
+            subject = f"<http://example.org/resource/Item_{item}>"
+            if place == 6:
+                file.write(f'{subject} <http://www.w3.org/2000/01/rdf-schema#label> "Item number {item}"@en .\n')
+            else:
+                # a multiplicative hash, squared into a long tail
+                spread = (number * 2654435761 % 2**32) / 2**32
+                entity = int(spread * spread * (triples // 7 + 1))
+                file.write(f"{subject} <{relations[place]}> <http://example.org/resource/Entity_{entity}> .\n")

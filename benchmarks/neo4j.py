@@ -1,29 +1,34 @@
 """Loading into and reading from Neo4j against bare driver loops, on a managed server of its own.
 
-``python -m benchmarks.neo4j [FILE] [--generate N] [--runs R] [--data DIR]``
+``python -m benchmarks.neo4j [FILE] [--generate N] [--runs R] [--data DIR]`` runs 1 to 3,
+``python -m benchmarks.neo4j --bulk [EDGES] [--live EDGES]`` runs 4.
 
 1. ``Neo4jStore.replace`` (spool, sort, labels, captions, retries) against a loop that only sends the sorted rows:
    ``UNWIND``, keyed ``MATCH``, nodes first, one writer, managed transactions, on FILE (default: lastfm-dbpedia/kg.nt)
    or on N generated triples.
 2. ``Neo4jStore.quads`` against a loop that only iterates over every relationship.
 3. Peak memory of the client against 2 GB.
+4. A first load through Neo4j's import tool, stopping and starting the server included, against the same load through
+   transactions, on a generated graph with so many edges (5 million by default), each on a fresh server; both graphs are
+   read back and held against what was generated. With ``--live`` the transactions load only so many of the edges, and
+   their time is multiplied.
 """
 
 from __future__ import annotations
 
-import argparse
+import hashlib
 import sys
-import tempfile
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import neo4j
 import pyoxigraph as ox
 from pyoxigraph import NamedNode, Quad
 
-from benchmarks._common import DATA, alternate, median_of, peak_rss, verdict
-from benchmarks.rdf_ingest import generate
+from benchmarks._common import alternate, generate, graph_arguments, graph_file, median_of, peak_rss, verdict
 from kgrec.config.iris import local_name
 from kgrec.store.neo4j.connection import connection, open_driver
 from kgrec.store.neo4j.reading import Reading
@@ -32,6 +37,7 @@ from kgrec.store.neo4j.server.ports import free_port
 from kgrec.store.neo4j.store import Neo4jStore
 
 LOAD_BAR = READ_BAR = 0.9
+BULK_BAR = 5.0
 MEMORY_BAR = 2.0
 ROWS = 20_000
 GRAPH = NamedNode("urn:kgrec:source/one")
@@ -81,18 +87,14 @@ def bare_read(driver: neo4j.Driver) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", type=Path, help="N-Triples; default: lastfm-dbpedia/kg.nt")
-    parser.add_argument("--generate", type=int, metavar="N", help="N generated triples instead of a file")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = graph_arguments(__doc__, runs=3)
+    parser.add_argument("--bulk", type=int, nargs="?", const=5_000_000, metavar="EDGES")
+    parser.add_argument("--live", type=int, metavar="EDGES")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kgrec-bench-") as parent:
-        path = given.file or given.data / "lastfm-dbpedia" / "kg.nt"
-        if given.generate:
-            path = Path(parent, "generated.nt")
-            generate(path, given.generate)
-        home = Home(Path(parent, "home"))
+    with graph_file(given) as (parent, path):
+        if given.bulk:
+            return compare_bulk(parent, given.bulk, min(given.live or given.bulk, given.bulk))
+        home = Home(parent / "home")
         state, _ = up(home, bolt=free_port(), http=free_port())
         try:
             return compare(connection(state.uri, home=home), path, given.runs)
@@ -131,6 +133,49 @@ def compare(to: object, path: Path, runs: int) -> int:
         verdict("neo4j/peak_gb", memory, MEMORY_BAR, at_least=False),
     ]
     return 0 if all(held) else 1
+
+
+def compare_bulk(parent: Path, edges: int, live: int) -> int:
+    """Loads the same graph both ways, each into an empty server."""
+    path = parent / "generated.nt"
+    # of seven generated triples one has a literal
+    generate(path, -(-edges * 7 // 6))
+    seconds = {}
+    same = True
+    for name, number in (("live", live), ("bulk", edges)):
+        home = Home(parent / name)
+        state, _ = up(home, bolt=free_port(), http=free_port())
+        try:
+            to = connection(state.uri, home=home)
+            with Neo4jStore(to, home=home if name == "bulk" else None, bulk=name == "bulk") as store:
+                start = time.perf_counter()
+                store.replace(islice(statements(path), number), Reading())
+                seconds[name] = time.perf_counter() - start
+            print(
+                f"{name}: {number:,} edges in {seconds[name]:.0f} s, client's peak memory {peak_rss():.2f} GB",
+                flush=True,
+            )
+            with Neo4jStore(to) as store:
+                same = same and fingerprint(store.quads()) == fingerprint(islice(statements(path), number))
+        finally:
+            down(home)
+    print(f"read back, {'each is' if same else 'NOT each is'} the graph that was generated")
+    if live < edges:
+        print(f"live: {edges / live:.1f} times the seconds of {live:,} edges are taken for those of {edges:,}")
+    held = [
+        verdict(f"neo4j/bulk/{edges:_}", seconds["live"] * edges / live / seconds["bulk"], BULK_BAR),
+        verdict("neo4j/bulk/peak_gb", peak_rss(), MEMORY_BAR, at_least=False),
+    ]
+    return 0 if same and all(held) else 1
+
+
+def fingerprint(quads: Iterable[Quad]) -> tuple[int, int]:
+    """Number of statements and a hash of them in whatever order, repeats told."""
+    count = total = 0
+    for quad in quads:
+        count += 1
+        total += int.from_bytes(hashlib.blake2b(str(quad).encode(), digest_size=16).digest(), "big")
+    return count, total % 2**128
 
 
 if __name__ == "__main__":

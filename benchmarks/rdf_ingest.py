@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
-from benchmarks._common import DATA, alternate, median_of, peak_rss, verdict
+from benchmarks._common import alternate, graph_arguments, graph_file, median_of, peak_rss, verdict
 from kgrec.config import Recipe, parse_recipe
 from kgrec.config.iris import source_graph
 from kgrec.config.recipe import RdfSource
@@ -29,22 +28,6 @@ from kgrec.store import OxigraphStore
 BASE = "urn:kgrec:"
 MEMORY_ONLY = 5_000_000
 MEMORY_BAR = 4.0
-
-
-def generate(path: Path, triples: int) -> None:
-    """A graph with the shape of a catalogue: six relations and a label an item, entities with a long tail."""
-    relations = [f"http://example.org/relation/{name}" for name in ("genre", "actor", "writer", "label", "era", "tag")]
-    with path.open("w", encoding="utf-8") as file:
-        for number in range(triples):
-            item, place = divmod(number, 7)
-            subject = f"<http://example.org/resource/Item_{item}>"
-            if place == 6:
-                file.write(f'{subject} <http://www.w3.org/2000/01/rdf-schema#label> "Item number {item}"@en .\n')
-            else:
-                # a multiplicative hash, squared into a long tail
-                spread = (number * 2654435761 % 2**32) / 2**32
-                entity = int(spread * spread * (triples // 7 + 1))
-                file.write(f"{subject} <{relations[place]}> <http://example.org/resource/Entity_{entity}> .\n")
 
 
 def ingest(path: Path, folder: Path) -> None:
@@ -102,20 +85,9 @@ def compare_ingest(name: str, path: Path, parent: Path, runs: int) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", type=Path, help="N-Triples; default: lastfm-dbpedia/kg.nt")
-    parser.add_argument("--generate", type=int, metavar="N", help="N generated triples instead of a file")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--data", type=Path, default=DATA)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kgrec-bench-") as folder:
-        parent = Path(folder)
-        if given.generate:
-            name, path = f"{given.generate:,}".replace(",", "_"), parent / "generated.nt"
-            generate(path, given.generate)
-        else:
-            path = given.file or given.data / "lastfm-dbpedia" / "kg.nt"
-            name = path.parent.name
+    given = graph_arguments(__doc__, runs=3).parse_args()
+    with graph_file(given) as (parent, path):
+        name = f"{given.generate:_}" if given.generate else path.parent.name
         if given.generate and given.generate >= MEMORY_ONLY:
             before = peak_rss()
             ingest(path, parent / "store")

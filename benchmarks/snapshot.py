@@ -9,16 +9,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 import polars as pl
 import pyoxigraph as ox
 
-from benchmarks._common import DATA, alternate, median_of, peak_rss, verdict
-from benchmarks.rdf_ingest import BASE, MEMORY_BAR, generate, ingest, recipe
+from benchmarks._common import alternate, graph_arguments, graph_file, median_of, peak_rss, verdict
+from benchmarks.rdf_ingest import BASE, MEMORY_BAR, ingest, recipe
 from kgrec.dataset.build import build_snapshot
 from kgrec.store import OxigraphStore
 
@@ -49,19 +47,10 @@ def snapshot(store: Path, folder: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", type=Path, help="N-Triples; default: lastfm-dbpedia/kg.nt")
-    parser.add_argument("--generate", type=int, metavar="N", help="N generated triples instead of a file")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--data", type=Path, default=DATA)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kgrec-bench-") as parent:
-        store, folder = Path(parent, "store"), Path(parent, "snapshot")
+    given = graph_arguments(__doc__, runs=5).parse_args()
+    with graph_file(given) as (parent, path):
+        store, folder = parent / "store", parent / "snapshot"
         folder.mkdir()
-        path = given.file or given.data / "lastfm-dbpedia" / "kg.nt"
-        if given.generate:
-            path = Path(parent, "generated.nt")
-            generate(path, given.generate)
         ingest(path, store)
         ingested = peak_rss()
         seconds = alternate(given.runs, bare=lambda: bare(store), snapshot=lambda: snapshot(store, folder))
