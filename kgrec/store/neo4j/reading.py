@@ -32,15 +32,22 @@ class Reading:
     interactions_digest: str | None = None
 
 
-def labels_of(node: Node) -> set[str]:
-    given = set(node.labels.split("\n")) if node.labels else set()
-    return {names.label(name) for name in given | types(node.values)} - {names.ENTITY}
+def all_labels(spool: Spool) -> set[str]:
+    """The labels of all entities that are to be."""
+    given, classes = spool.kinds()
+    return _labels("\n".join(given), classes)
+
+
+def _labels(given: str | None, texts: Iterable[str]) -> set[str]:
+    """Labels that are given (joined by line breaks) and those of the classes that statements give."""
+    names_given = set(given.split("\n")) if given else set()
+    return {names.label(name) for name in names_given | types(texts)} - {names.ENTITY}
 
 
 def node_rows(spool: Spool, written: set[str], fresh: bool) -> Iterator[NodeRow]:
     """What :meth:`Writer.nodes` takes, of every entity."""
     for node in spool.nodes():
-        labels = labels_of(node)
+        labels = _labels(node.labels, node.values)
         old_labels, old_values = (set[str](), set[str]()) if fresh else spool.old(node.id)
         properties: dict[str, Any] = {names.key(name): None for name in readable(old_values)}
         properties |= {names.key(name): value for name, value in readable(node.values).items()}

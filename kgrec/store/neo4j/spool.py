@@ -54,7 +54,8 @@ class Spool:
     def __init__(self, base: str) -> None:
         self.prefix = iris.source_graph(base, "")
         self._folder = tempfile.TemporaryDirectory(prefix="kgrec-neo4j-")
-        self.db = sqlite3.connect(Path(self._folder.name) / "spool", isolation_level=None)
+        # read by one thread at a time, not always by the same
+        self.db = sqlite3.connect(Path(self._folder.name) / "spool", isolation_level=None, check_same_thread=False)
         self.db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + SCHEMA)
 
     def __enter__(self) -> Self:
@@ -159,6 +160,12 @@ class Spool:
     def predicates(self) -> list[str]:
         """Predicates of the edges that are to be."""
         return [predicate for (predicate,) in self.db.execute("SELECT DISTINCT p FROM new_edge ORDER BY p")]
+
+    def kinds(self) -> tuple[list[str], list[str]]:
+        """Sets of labels (joined by line breaks) that are given, and the texts of statements that give a class."""
+        given = self.db.execute("SELECT DISTINCT labels FROM new_name WHERE labels <> ''")
+        classes = self.db.execute("SELECT DISTINCT v FROM new_value WHERE instr(v, ?)", (f'"{iris.RDF_TYPE}"',))
+        return [labels for (labels,) in given], [text for (text,) in classes]
 
     def nodes(self) -> Iterator[Node]:
         """The entities that are to be, sorted."""

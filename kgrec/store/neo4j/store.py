@@ -35,7 +35,7 @@ from kgrec.store.neo4j.marker import (
     relation_types,
 )
 from kgrec.store.neo4j.reader import edge_counts, pages
-from kgrec.store.neo4j.reading import Reading, labels_of, node_rows
+from kgrec.store.neo4j.reading import Reading, all_labels, node_rows
 from kgrec.store.neo4j.server import Home
 from kgrec.store.neo4j.spool import Spool
 from kgrec.store.neo4j.terms import decode
@@ -166,7 +166,7 @@ class Neo4jStore:
                 spool.settle(keep)
             known = relation_types(session)
             chosen = names.relationship_types(spool.predicates(), known, reading.relations)
-            labels = {label for node in spool.nodes() for label in labels_of(node)}
+            labels = all_labels(spool)
             written = labels | (set() if marker is None else marker.labels)
             check_clashes(session, marker is None, labels, chosen.values())
             token = None if marker is None else marker.token

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -70,44 +72,28 @@ class Writer:
             nodes: the rows.
             fresh: none of them is there.
         """
-        for batch in batches(nodes, lambda node: sum(map(_size, node[3].values()))):
-            groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[dict[str, Any]]] = {}
-            for id, give, take, properties in batch:
-                groups.setdefault((give, take), []).append({"id": id, "properties": properties})
+        with ahead(map(_by_labels, batches(nodes, lambda node: sum(map(_size, node[3].values()))))) as made:
+            for groups in made:
 
-            def unit(tx: neo4j.ManagedTransaction, groups: Any = groups) -> None:
-                for (give, take), rows in groups.items():
-                    named = "".join(f":{quoted(name)}" for name in give)
-                    verb = (
-                        f"CREATE (n:{ENTITY}{named} {{id: row.id}})" if fresh else f"MERGE (n:{ENTITY} {{id: row.id}})"
-                    )
-                    cypher = f"UNWIND $rows AS row {verb} SET n += row.properties"
-                    if not fresh and give:
-                        cypher += f" SET n{named}"
-                    if take:
-                        cypher += " REMOVE n" + "".join(f":{quoted(name)}" for name in take)
-                    tx.run(cypher, rows=rows).consume()
+                def unit(tx: neo4j.ManagedTransaction, groups: Any = groups) -> None:
+                    for (give, take), rows in groups.items():
+                        tx.run(_nodes(give, take, fresh), rows=rows).consume()
 
-            self.once(unit)
-            task.advance(len(batch))
+                self.once(unit)
+                task.advance(sum(map(len, groups.values())))
 
     def edges(self, groups: Iterable[tuple[str, str, Iterable[tuple[str, str]]]], task: Task) -> None:
         """Relationships between entities that are there: type, source, pairs sorted by subject."""
         flat = (((name, source), pair) for name, source, pairs in groups for pair in pairs)
-        for batch in batches(flat):
-            parts = []
-            for (name, source), part in groupby(batch, lambda row: row[0]):
-                rows = [
-                    [subject, [pair[1] for _, pair in same]] for subject, same in groupby(part, lambda row: row[1][0])
-                ]
-                parts.append((_EDGES.format(quoted(name)), source, rows))
+        with ahead(map(_by_type, batches(flat))) as made:
+            for number, parts in made:
 
-            def unit(tx: neo4j.ManagedTransaction, parts: Any = parts) -> None:
-                for cypher, source, rows in parts:
-                    tx.run(cypher, rows=rows, source=source).consume()
+                def unit(tx: neo4j.ManagedTransaction, parts: Any = parts) -> None:
+                    for cypher, source, rows in parts:
+                        tx.run(cypher, rows=rows, source=source).consume()
 
-            self.once(unit)
-            task.advance(len(batch))
+                self.once(unit)
+                task.advance(number)
 
     def remove_edges(self, type_name: str, source: str, pairs: Iterable[tuple[str, str]]) -> None:
         """Takes relationships of one type and source away."""
@@ -133,18 +119,65 @@ class Writer:
             f" MATCH (i:{ENTITY} {{id: pair[0]}}) CREATE (u)-[r:{INTERACTED} {{value: pair[1]}}]->(i)"
             " SET r.at = CASE WHEN pair[2] IS NOT NULL THEN datetime({epochSeconds: pair[2]}) END"
         )
-        for batch in batches(rows):
-            grouped = [
-                [user, [list(row[1:]) for row in group]] for user, group in groupby(batch, key=lambda row: row[0])
-            ]
-            self.rows(cypher, grouped)
-            task.advance(len(batch))
+        with ahead(map(_by_user, batches(rows))) as made:
+            for number, users in made:
+                self.rows(cypher, users)
+                task.advance(number)
 
     def remove_interactions(self) -> None:
         """Takes all interactions away."""
         pattern = f"MATCH (:{ENTITY}:{USER})-[r:{INTERACTED}]->(:{ENTITY}:{ITEM})"
         while self.session.execute_read(lambda tx: tx.run(f"{pattern} RETURN r LIMIT 1").single()) is not None:
             self.rows(f"{pattern} WITH r LIMIT $limit DELETE r", [], limit=ROWS)
+
+
+def _nodes(give: Iterable[str], take: Iterable[str], fresh: bool) -> str:
+    """Writes nodes that get the one labels and lose the other."""
+    named = "".join(f":{quoted(name)}" for name in give)
+    verb = f"CREATE (n:{ENTITY}{named} {{id: row.id}})" if fresh else f"MERGE (n:{ENTITY} {{id: row.id}})"
+    cypher = f"UNWIND $rows AS row {verb} SET n += row.properties"
+    if not fresh and named:
+        cypher += f" SET n{named}"
+    lost = "".join(f":{quoted(name)}" for name in take)
+    return cypher + (f" REMOVE n{lost}" if lost else "")
+
+
+def _by_labels(batch: list[NodeRow]) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[dict[str, Any]]]:
+    """Labels to give and to take → nodes."""
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[dict[str, Any]]] = {}
+    for id, give, take, properties in batch:
+        groups.setdefault((give, take), []).append({"id": id, "properties": properties})
+    return groups
+
+
+def _by_type(batch: list[tuple[tuple[str, str], tuple[str, str]]]) -> tuple[int, list[tuple[str, str, list[Any]]]]:
+    """Number of edges; query, source and rows for each type and source: a subject and its objects."""
+    parts = []
+    for (name, source), part in groupby(batch, lambda row: row[0]):
+        rows = [[subject, [pair[1] for _, pair in same]] for subject, same in groupby(part, lambda row: row[1][0])]
+        parts.append((_EDGES.format(quoted(name)), source, rows))
+    return len(batch), parts
+
+
+def _by_user(batch: list[tuple[str, str, float, int | None]]) -> tuple[int, list[Any]]:
+    """Number of interactions; a user and item, value and time of each."""
+    users = groupby(batch, lambda row: row[0])
+    return len(batch), [[user, [list(row[1:]) for row in group]] for user, group in users]
+
+
+@contextmanager
+def ahead(made: Iterator[Row]) -> Iterator[Iterator[Row]]:
+    """The same; the next one is made in another thread while the last one is in use."""
+    end: Any = object()
+    with ThreadPoolExecutor(1) as thread:
+
+        def each() -> Iterator[Row]:
+            next_one = thread.submit(next, made, end)
+            while (one := next_one.result()) is not end:
+                next_one = thread.submit(next, made, end)
+                yield one
+
+        yield each()
 
 
 def batches(rows: Iterable[Row], size: Callable[[Row], int] = lambda row: 0) -> Iterator[list[Row]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,9 @@ def test_overtaken_while_it_writes(neo4j_server: LiveNeo4j, monkeypatch: pytest.
     def interactions(happen: Callable[[], object]) -> Callable[[], Iterator[tuple[str, str, float, int | None]]]:
         def rows() -> Iterator[tuple[str, str, float, int | None]]:
             yield from pairs[:10]
+            # the next batch is made while the last one is being written
+            while neo4j_server.rows("MATCH ()-[r:INTERACTED]->() RETURN count(r)") != [[7]]:
+                time.sleep(0.01)
             happen()
             yield from pairs[10:]
 
