@@ -173,10 +173,17 @@ def proxy(neo4j_server: LiveNeo4j) -> Proxy:
         yield one
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver tries again without the seconds that it waits elsewhere."""
+    monkeypatch.setattr("neo4j._sync.work.session.sleep", lambda seconds: None)
+
+
 def through(proxy: Proxy, server: LiveNeo4j) -> Neo4jStore:
     return Neo4jStore(replace(server.connection, uri=proxy.uri))
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_connection_dropped_in_mid_transaction_is_tried_again(neo4j_server: LiveNeo4j, proxy: Proxy) -> None:
     wanted = quads(3_000)
     breaks = [5_000, 40_000, 90_000, 150_000]
@@ -225,6 +232,7 @@ def test_a_commit_that_was_not_confirmed_happens_once(neo4j_server: LiveNeo4j, p
     assert neo4j_server.rows("MATCH ()-[r]->() RETURN count(r)") == [[500]]
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(
     "code",
     [
