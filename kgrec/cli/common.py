@@ -21,6 +21,10 @@ RunDir = Annotated[
     Path | None, typer.Option("--run-dir", metavar="DIR", help="Where artefacts go.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Lang = Annotated[
+    str | None,
+    typer.Option("--lang", metavar="en|zh", help="Language of the sentences.", show_default="the recipe's"),
+]
 Device = Annotated[
     str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 …", show_default=False)
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json, say
+from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, open_run, print_json, say
 from kgrec.cli.publish import As
 
 WHOLE = 100_000
@@ -23,6 +23,7 @@ def explain(
         bool, typer.Option("--browser", help="The link that shows it in Neo4j Browser, once it is published.")
     ] = False,
     name: As = None,
+    lang: Lang = None,
     data: Data = None,
     run_dir: RunDir = None,
     json: Json = False,
@@ -38,7 +39,7 @@ def explain(
             say(address)
             show(address)
         return
-    explanation = open_run(recipe, data, run_dir).explain(user, item, k=k)
+    explanation = open_run(recipe, data, run_dir).explain(user, item, k=k, lang=lang)
     if json:
         print_json(explanation.to_dict())
         return

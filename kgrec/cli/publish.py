@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json, say
+from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, open_run, print_json, say
 from kgrec.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def publish(
     all_users: Annotated[bool, typer.Option("--all-users", help="Of every user.")] = False,
     k: Annotated[int, typer.Option("-k", min=1, help="Length of a list.")] = 10,
     name: As = None,
+    lang: Lang = None,
     knowledge: Annotated[
         float | None,
         typer.Option(
@@ -56,7 +57,8 @@ def publish(
     run = open_run(recipe, data, run_dir)
     if knowledge is not None:
         run = run.at_knowledge(knowledge)
-    done = run.publish(to.value, None if all_users else wanted, k, name=name, progress=terminal_progress())
+    people = None if all_users else wanted
+    done = run.publish(to.value, people, k, name=name, lang=lang, progress=terminal_progress())
     if json:
         print_json(asdict(done) | {"files": [str(file) for file in done.files]})
     else:

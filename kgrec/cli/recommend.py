@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kgrec.cli.common import Data, Json, Recipe, RunDir, open_run, print_json, print_table, say
+from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, open_run, print_json, print_table, say
 from kgrec.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def recommend(
         ),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="With the strongest path of each.")] = False,
+    lang: Lang = None,
     candidates: Annotated[
         Path | None,
         typer.Option("--candidates", metavar="FILE", help="Only these items, one id a line.", show_default=False),
@@ -71,12 +72,12 @@ def recommend(
     from kgrec.progress import terminal_progress
 
     progress = terminal_progress()
-    _check(user, history, ratings, new_item, all_users, out, explain, node_type)
+    _check(user, history, ratings, new_item, all_users, out, explain, node_type, lang)
     run = open_run(recipe, data, run_dir)
     if knowledge is not None:
         run = run.at_knowledge(knowledge)
     if new_item is not None:
-        _arrivals(run, new_item, user, k, explain, candidates, include_seen, json, progress)
+        _arrivals(run, new_item, user, k, explain, lang, candidates, include_seen, json, progress)
         return
     which: dict[str, Any] = {
         "k": k,
@@ -108,7 +109,7 @@ def recommend(
         whose = "the user has" if history is None else "the history holds"
         progress.say(f"nothing is left to recommend: {whose} every candidate already (--include-seen)")
     items = frame.select("rank", "item", "label", "score").to_dicts()
-    reasons = {row["item"]: run.explain(user, row["item"], k=1) for row in items} if explain and user else {}
+    reasons = {row["item"]: run.explain(user, row["item"], k=1, lang=lang) for row in items} if explain and user else {}
     _show(person, items, reasons, json)
 
 
@@ -121,8 +122,11 @@ def _check(
     out: Path | None,
     explain: bool,
     node_type: str | None,
+    lang: str | None,
 ) -> None:
     """Refuses options that contradict each other, before anything is read."""
+    if lang is not None and not explain:
+        raise UserError("--lang is the language of reasons: it needs --explain")
     if all_users:
         if out is None or user is not None or history is not None or new_item is not None or explain:
             raise UserError(
@@ -157,14 +161,20 @@ def _show(person: dict[str, Any], items: list[dict[str, Any]], reasons: dict[str
         rows = [[row["rank"], row["item"], row["label"], f"{row['score']:.4f}"] for row in items]
         print_table(["rank", "item", "label", "score"], rows, right=(0, 3))
         return
+    from kgrec.explain.language import Language
+
     for row in items:
-        say(f"{row['rank']:>3}. {row['label']}  ({row['item']})  score {row['score']:.4f}")
+        score = Language.of(reasons[row["item"]].lang).say("tree.score", score=f"{row['score']:.4f}")
+        say(f"{row['rank']:>3}. {row['label']}  ({row['item']})  {score}")
         _reasons(reasons[row["item"]])
 
 
 def _reasons(explanation: Explanation) -> None:
+    from kgrec.explain.language import Language
+
     for path in explanation.paths:
-        say(f"     {path.text}  [weight {path.weight:.3g}]")
+        weight = Language.of(explanation.lang).say("tree.weight", weight=f"{path.weight:.3g}")
+        say(f"     {path.text}  [{weight}]")
     for note in explanation.notes:
         say(f"     {note}")
 
@@ -175,6 +185,7 @@ def _arrivals(
     user: str | None,
     k: int,
     explain: bool,
+    lang: str | None,
     candidates: Path | None,
     include_seen: bool,
     json: bool,
@@ -207,10 +218,13 @@ def _arrivals(
     reasons = {}
     if explain:
         from kgrec.explain.newcomer import explain_arrival
+        from kgrec.explain.wording import Wordings
 
+        wording = Wordings(run.snapshot, run.recipe.explain).of(lang)
         place = {row["item"]: row["rank"] for row in rows}
         reasons = {
-            item.id: explain_arrival(arrivals, n, number, place[item.id]) for n, item in enumerate(arrivals.items)
+            item.id: explain_arrival(arrivals, n, number, place[item.id], wording=wording)
+            for n, item in enumerate(arrivals.items)
         }
     if json:
         for row in rows:

@@ -15,11 +15,18 @@ from pyoxigraph import Quad
 
 from kgrec.config import iris
 from kgrec.config.recipe import Recipe
-from kgrec.dataset.build_literals import labels, labels_of_iris, texts
+from kgrec.dataset.build_literals import labels, labels_by_language, labels_of_iris, texts
 from kgrec.dataset.build_names import relation_names
 from kgrec.dataset.build_statements import Statements, collect
 from kgrec.dataset.build_types import Typing, type_nodes
-from kgrec.dataset.snapshot import EDGES_SCHEMA, INTERACTIONS_SCHEMA, NODES_SCHEMA, RELATIONS_SCHEMA, Snapshot
+from kgrec.dataset.snapshot import (
+    EDGES_SCHEMA,
+    INTERACTIONS_SCHEMA,
+    NODES_SCHEMA,
+    RELATION_LABELS_SCHEMA,
+    RELATIONS_SCHEMA,
+    Snapshot,
+)
 from kgrec.errors import DataError
 from kgrec.progress import SILENT, Progress
 
@@ -73,6 +80,7 @@ def build_snapshot(
         relations,
         edges,
         pairs,
+        _relation_labels(names, labels_by_language(statements, recipe).join(terms, left_on="node", right_on="code")),
     )
 
 
@@ -120,6 +128,21 @@ def _relations(names: dict[str, str], labels: pl.DataFrame) -> pl.DataFrame:
     for iri, name in sorted(names.items()):
         rows.setdefault(name, (name, iri, label_of.get(iri) or iris.local_name(iri) or name))
     return pl.DataFrame([rows[name] for name in sorted(rows)], schema=RELATIONS_SCHEMA, orient="row")
+
+
+def _relation_labels(names: dict[str, str], labels: pl.DataFrame) -> pl.DataFrame:
+    """Labels of relations by language, sorted by name and language; that of the first of a relation's predicates.
+
+    Empty where every relation is labelled in one language at most, and all in the same: the relation's own label is it.
+    """
+    label_of = {
+        (iri, tag): label for iri, tag, label in labels.select("iri", "language", "label").iter_rows() if iri in names
+    }
+    rows: dict[tuple[str, str], str] = {}
+    for (iri, tag), label in sorted(label_of.items()):
+        rows.setdefault((names[iri], tag), label)
+    wanted = [(name, tag, rows[name, tag]) for name, tag in sorted(rows)] if len({tag for _, tag in rows}) > 1 else []
+    return pl.DataFrame(wanted, schema=RELATION_LABELS_SCHEMA, orient="row")
 
 
 def _edges(statements: Statements, relation_of: list[str], nodes: pl.DataFrame, num_terms: int) -> pl.DataFrame:

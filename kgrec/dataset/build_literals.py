@@ -26,6 +26,15 @@ def labels(statements: Statements, recipe: Recipe) -> pl.DataFrame:
     return chosen.unique("node", keep="first", maintain_order=True).select("node", label="value")
 
 
+def labels_by_language(statements: Statements, recipe: Recipe) -> pl.DataFrame:
+    """The best label of each term in each language that it is labelled in: columns node (code), language, label."""
+    predicates = [expand(name, recipe, "graph.labels") for name in recipe.graph.labels]
+    chosen = _ranked(statements, [*predicates, iris.RDFS_LABEL], recipe.graph.languages).filter(pl.col("tag") != "")
+    return chosen.unique(["node", "tag"], keep="first", maintain_order=True).select(
+        "node", language="tag", label="value"
+    )
+
+
 def texts(statements: Statements, recipe: Recipe) -> pl.DataFrame:
     """The text of each term that has one: columns node (code), text.
 
@@ -39,7 +48,7 @@ def texts(statements: Statements, recipe: Recipe) -> pl.DataFrame:
 
 
 def _ranked(statements: Statements, predicates: list[str], languages: tuple[str, ...]) -> pl.DataFrame:
-    """The non-empty literals of these predicates (node, value), sorted by node and then best first."""
+    """The non-empty literals of these predicates (node, tag, value), sorted by node and then best first."""
     place = {iri: position for position, iri in reversed(list(enumerate(predicates)))}
     predicate_rank = pl.DataFrame(
         [(code, place[iri]) for code, iri in enumerate(statements.predicates) if iri in place],
@@ -57,7 +66,7 @@ def _ranked(statements: Statements, predicates: list[str], languages: tuple[str,
         .with_columns(pl.col("value").str.strip_chars())
         .filter(pl.col("value") != "")
         .sort("node", "predicate_rank", "language_rank", "tag", "value")
-        .select("node", "value")
+        .select("node", "tag", "value")
     )
 
 

@@ -6,6 +6,7 @@ A folder of Parquet files:
 ``relations.parquet``     name, iri, label
 ``edges.parquet``         source_type, source, relation, target_type, target, origin (the source's name)
 ``interactions.parquet``  user, item, value, timestamp (seconds, null where unknown), split
+``relation_labels.parquet``  name, language, label; only where the data label relations in several languages
 ``snapshot.json``         user_type, item_type, format
 
 ``key`` is the source table's id (null for nodes that no table names).  Held-out interactions are rows of
@@ -17,7 +18,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -61,13 +62,15 @@ INTERACTIONS_SCHEMA = {
     "timestamp": pl.Int64,
     "split": pl.String,
 }
+RELATION_LABELS_SCHEMA = {"name": pl.String, "language": pl.String, "label": pl.String}
 SCHEMAS = {
     "nodes": NODES_SCHEMA,
     "relations": RELATIONS_SCHEMA,
     "edges": EDGES_SCHEMA,
     "interactions": INTERACTIONS_SCHEMA,
 }
-"""The frames of a snapshot and their columns."""
+"""The frames that every snapshot has, and their columns."""
+RELATION_LABELS = "relation_labels.parquet"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Snapshot:
         user_type, item_type: node type names of users and items.
         nodes, relations, edges, interactions: frames of the schemas above; nodes sorted by (type, id), edges by all
             their columns, interactions by (user, item).
+        relation_labels: what relations are called in each language that the data name one in; empty where that adds
+            nothing to ``relations``.
     """
 
     user_type: str
@@ -86,6 +91,7 @@ class Snapshot:
     relations: pl.DataFrame
     edges: pl.DataFrame
     interactions: pl.DataFrame
+    relation_labels: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=RELATION_LABELS_SCHEMA))
 
     # --- files
 
@@ -113,6 +119,8 @@ class Snapshot:
             )
         try:
             frames = {name: pl.read_parquet(folder / f"{name}.parquet") for name in SCHEMAS}
+            if (folder / RELATION_LABELS).is_file():
+                frames["relation_labels"] = pl.read_parquet(folder / RELATION_LABELS)
         except (OSError, pl.exceptions.ComputeError) as error:
             raise StaleError(
                 f"the snapshot cannot be read: {error}", file=folder, remedy="rebuild it with `kgrec build RECIPE`"
@@ -126,7 +134,7 @@ class Snapshot:
             OSError: the disk is full or cannot be written.
         """
         folder = Path(folder)
-        for name in SCHEMAS:
+        for name in (*SCHEMAS, *(["relation_labels"] if self.relation_labels.height else [])):
             # By way of memory: the Parquet writer reports a full disk without its error number.
             memory = io.BytesIO()
             getattr(self, name).rechunk().write_parquet(memory, compression="zstd", statistics=False)

@@ -26,6 +26,7 @@ class Explains(Protocol):
         history: Sequence[int] | NDArray[np.int64] | None = None,
         rank: int | None = None,
         paths: int | None = None,
+        lang: str | None = None,
     ) -> Explanation:
         """Explains one pair.
 
@@ -35,9 +36,11 @@ class Explains(Protocol):
             history: item ids that the person interacted with; by default the user's training interactions.
             rank: the item's place in the user's ranking, if known: it is passed on.
             paths: how many; by default the configuration's.
+            lang: language tag of the sentences; by default the configuration's.
 
         Raises:
             ValueError: neither a user nor a history, or an id out of range.
+            UserError: there are no words of this language.
         """
 
 
@@ -45,7 +48,8 @@ def explainer_of(snapshot: Snapshot, scorer: Scorer, config: ExplainConfig | Non
     """The explainer of a trained model.
 
     Raises:
-        UserError: the model does not explain its scores.
+        UserError: the model does not explain its scores, or the configuration's language has no words.
+        RecipeError: a phrase of the configuration is of no relation.
     """
     from kgrec.flow.model import FlowScorer
     from kgrec.recommend.linear import LinearScorer

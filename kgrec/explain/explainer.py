@@ -19,7 +19,7 @@ from kgrec.explain.hops import Hops, hop_graph
 from kgrec.explain.names import Names
 from kgrec.explain.search import BUDGET, Found, PathSearch
 from kgrec.explain.types import Direction, Explanation, Node, Path, Relation
-from kgrec.explain.wording import sentence
+from kgrec.explain.wording import Wording, Wordings
 from kgrec.recommend.linear import LinearScorer, Propagation
 
 
@@ -29,7 +29,7 @@ class Explainer:
     Args:
         snapshot: what the model was trained on.
         propagation: the trained model.
-        config: path length and number of paths.
+        config: path length, number of paths, and their words.
     """
 
     def __init__(self, snapshot: Snapshot, propagation: Propagation, config: ExplainConfig | None = None) -> None:
@@ -46,7 +46,7 @@ class Explainer:
         self.user_offset = snapshot.offsets[snapshot.user_type]
         self.item_offset = snapshot.offsets[snapshot.item_type]
         self.interacts = self.edge_types.index((snapshot.user_type, INTERACTS, snapshot.item_type))
-        self.names = Names(snapshot)
+        self.names, self.wordings = Names(snapshot), Wordings(snapshot, self.config)
 
     def explain(
         self,
@@ -58,6 +58,7 @@ class Explainer:
         paths: int | None = None,
         max_hops: int | None = None,
         budget: int = BUDGET,
+        lang: str | None = None,
     ) -> Explanation:
         """Explains one pair.
 
@@ -68,11 +69,13 @@ class Explainer:
             rank: the item's place in the user's ranking, if known: it is passed on.
             paths, max_hops: other than the configuration's.
             budget: how many nodes the search may expand; where that is too few, a note says so.
+            lang: language tag of the sentences; by default the configuration's.
 
         Raises:
             ValueError: neither a user nor a history, or an id out of range.
+            UserError: there are no words of this language.
         """
-        snapshot = self.snapshot
+        snapshot, wording = self.snapshot, self.wordings.of(lang)
         if user is not None and not 0 <= user < snapshot.num_users:
             raise ValueError(f"user {user} is out of range ({snapshot.num_users} users)")
         if not 0 <= item < snapshot.num_items:
@@ -106,18 +109,18 @@ class Explainer:
         ids = sorted({node for path in found for node in path.nodes} | {i} | ({u} if u >= 0 else set()))
         nodes = self.names.nodes(ids)
         nodes[-1] = Node("", snapshot.user_type, "you")
-        shown = tuple(self._path(path, nodes) for path in found)
+        shown = tuple(self._path(path, nodes, wording) for path in found)
 
-        notes = []
+        notes, say = [], wording.language.say
         if item in liked:
-            notes.append(f"You already interacted with “{nodes[i].label}”; the paths include that edge itself.")
+            notes.append(wording.seen(nodes[i], "seen_edge"))
         if len(liked) == 0:
-            notes.append("There is no training interaction to start from.")
+            notes.append(say("note.nothing"))
         if not shown:
-            rest = f"longer walks carry {total:.3g}, the rest is remainder" if total else "all of it is remainder"
-            notes.append(f"No path of up to {hops} hops carries any of the score: {rest}.")
+            walks = say("note.no_path_walks", hops=hops, weight=f"{total:.3g}")
+            notes.append(walks if total else say("note.no_path", hops=hops))
         if not search.exact:
-            notes.append(f"The search stopped early: heavier paths of up to {hops} hops may exist.")
+            notes.append(say("note.stopped", hops=hops))
         keys = self.names.keys([n for n in (u, i) if n >= 0])
         return Explanation(
             keys[u] if u >= 0 else "",
@@ -129,6 +132,7 @@ class Explainer:
             total,
             score - total,
             tuple(notes),
+            lang=wording.language.tag,
         )
 
     # --- the user's side
@@ -205,14 +209,14 @@ class Explainer:
             total += weight * row
         return total
 
-    def _path(self, found: Found, nodes: dict[int, Node]) -> Path:
+    def _path(self, found: Found, nodes: dict[int, Node], wording: Wording) -> Path:
         chain = tuple(nodes[node] for node in found.nodes)
         relations = []
         for kind in found.kinds:
             name = self.edge_types[kind >> 1][1]
-            label = self.names.relation(name)
+            label = wording.relations.label(name)
             interaction = kind >> 1 == self.interacts
             direction: Direction = "reverse" if kind & 1 else "forward"
             relations.append(Relation(name, direction, label, "interaction" if interaction else "fact"))
-        text = sentence(chain, relations, self.snapshot.user_type, self.snapshot.item_type)
+        text = wording.sentence(chain, relations)
         return Path(chain, tuple(relations), found.weight, text, found.meeting)

@@ -22,7 +22,7 @@ from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
 from kgrec.explain.names import Names
 from kgrec.explain.types import Direction, Explanation, Node, Path, Relation, Through
-from kgrec.explain.wording import sentence, through
+from kgrec.explain.wording import Wording, Wordings
 from kgrec.flow.builder import Builder
 from kgrec.flow.channel import Channel
 from kgrec.flow.hops import Hop
@@ -80,14 +80,14 @@ class FlowExplainer:
     Args:
         snapshot: what the model was fitted on.
         scorer: the fitted model.
-        config: number of paths.
+        config: number of paths, and their words.
     """
 
     def __init__(self, snapshot: Snapshot, scorer: FlowScorer, config: ExplainConfig | None = None) -> None:
         self.snapshot, self.scorer = snapshot, scorer
         self.config = config or ExplainConfig()
         self.channels: tuple[Channel, ...] = scorer.flow.channels
-        self.names = Names(snapshot)
+        self.names, self.wordings = Names(snapshot), Wordings(snapshot, self.config)
 
     @cached_property
     def part(self) -> Part:
@@ -108,6 +108,7 @@ class FlowExplainer:
         history: Sequence[int] | NDArray[np.int64] | None = None,
         rank: int | None = None,
         paths: int | None = None,
+        lang: str | None = None,
     ) -> Explanation:
         """Explains one pair; see :meth:`kgrec.explain.choose.Explains.explain`.
 
@@ -120,6 +121,7 @@ class FlowExplainer:
             raise ValueError(f"user {user} is out of range ({snapshot.num_users} users)")
         if not 0 <= item < snapshot.num_items:
             raise ValueError(f"item {item} is out of range ({snapshot.num_items} items)")
+        wording = self.wordings.of(lang)
         flows = self.flows(user, item, self._history(user, history))
         prior = float(self.scorer.prior()[item])
         parts = flows.sent.sum(axis=1)
@@ -138,17 +140,18 @@ class FlowExplainer:
             target.label,
             rank,
             total + prior,
-            tuple(self._path(person, hops, carried, nodes) for hops, carried in found),
+            tuple(self._path(person, hops, carried, nodes, wording) for hops, carried in found),
             total,
             0.0,
-            self._notes(flows, item, target),
+            self._notes(flows, item, target, wording),
             prior,
             tuple((self.channels[c].name, float(parts[c])) for c in order if parts[c]),
             float(np.abs(parts[knowledge]).sum()) / size if size else 0.0,
             tuple(
-                Through(nodes.named[node], weight, items, through(nodes.named[node], items, target))
+                Through(nodes.named[node], weight, items, wording.through(nodes.named[node], items, target))
                 for node, weight, items in linked
             ),
+            wording.language.tag,
         )
 
     # --- sums
@@ -225,36 +228,36 @@ class FlowExplainer:
         keys = self.names.keys([position[node] for node in ends])
         return Nodes({node: named[at] for node, at in position.items()}, {node: keys[position[node]] for node in ends})
 
-    def _path(self, person: Node, hops: tuple[Hop, ...], carried: Carried, nodes: Nodes) -> Path:
+    def _path(self, person: Node, hops: tuple[Hop, ...], carried: Carried, nodes: Nodes, wording: Wording) -> Path:
         snapshot = self.snapshot
         chain = (person, nodes.named[snapshot.item_type, carried.source], *(nodes.named[hop.target] for hop in hops))
-        relations = (_interaction("forward"), *map(self._relation, hops))
-        text = sentence(chain, relations, snapshot.user_type, snapshot.item_type, carried.weight < 0)
+        relations = (_interaction("forward"), *(_relation(hop, wording) for hop in hops))
+        text = wording.sentence(chain, relations, carried.weight < 0)
         return Path(chain, relations, carried.weight, text, channels=tuple(carried.channels))
 
-    def _relation(self, hop: Hop) -> Relation:
-        direction: Direction = "forward" if hop.outward else "reverse"
-        if hop.kind == "interaction":
-            return _interaction(direction)
-        if hop.kind == "fact":
-            return Relation(hop.relation, direction, self.names.relation(hop.relation), "fact")
-        return Relation(hop.kind, "forward", hop.kind, hop.kind, hop.support)
-
-    def _notes(self, flows: Flows, item: int, target: Node) -> tuple[str, ...]:
+    def _notes(self, flows: Flows, item: int, target: Node, wording: Wording) -> tuple[str, ...]:
+        say = wording.language.say
         notes = []
         if item in flows.history:
-            notes.append(f"You already interacted with “{target.label}”.")
+            notes.append(wording.seen(target))
         if len(flows.history) == 0:
-            notes.append("There is no training interaction to start from: all of the score is popularity.")
+            notes.append(say("note.nothing_prior"))
         elif not self.scorer.flow.catalogue.degree[item]:
-            notes.append(
-                f"Nobody in the training part has “{target.label}”: content carries it, what its texts and links say."
-            )
+            notes.append(say("note.content", item=wording.language.quoted(target.label)))
         return tuple(notes)
 
 
 def _interaction(direction: Direction) -> Relation:
     return Relation(INTERACTS, direction, INTERACTS, "interaction")
+
+
+def _relation(hop: Hop, wording: Wording) -> Relation:
+    direction: Direction = "forward" if hop.outward else "reverse"
+    if hop.kind == "interaction":
+        return _interaction(direction)
+    if hop.kind == "fact":
+        return Relation(hop.relation, direction, wording.relations.label(hop.relation), "fact")
+    return Relation(hop.kind, "forward", hop.kind, hop.kind, hop.support)
 
 
 def _visits_once(source: int, hops: tuple[Hop, ...]) -> bool:

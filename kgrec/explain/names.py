@@ -13,16 +13,11 @@ class Names:
     """Nodes by their position among all stacked types (``snapshot.offsets``).
 
     Args:
-        snapshot: whose nodes and relations are named.
+        snapshot: whose nodes are named.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._relations: dict[str, str] = {name: label or name for name, _, label in snapshot.relations.iter_rows()}
-
-    def relation(self, name: str) -> str:
-        """Label of a relation; its name where it has none."""
-        return self._relations.get(name, name)
 
     def nodes(self, positions: Sequence[int]) -> dict[int, Node]:
         """Position → node."""

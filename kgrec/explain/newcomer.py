@@ -6,18 +6,25 @@ from collections import defaultdict
 
 import numpy as np
 
+from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
 from kgrec.explain.names import Names
 from kgrec.explain.types import Explanation, Kind, Node, Path, Relation
-from kgrec.explain.wording import plain, sentence
+from kgrec.explain.wording import Wording, Wordings
 from kgrec.recommend.newcomers import Arrivals
 
-HELD_FIXED = "carried by content: nobody holds it yet, and what the model learned of others is held fixed"
 HOPS: dict[str, Kind] = {"text": "similarity", "ease>similar": "similarity", "content": "latent"}
 """The learned hop by which a family reaches a new item; of ``ease>similar`` it is the second of two steps."""
 
 
-def explain_arrival(arrivals: Arrivals, number: int, user: int, rank: int | None = None, paths: int = 5) -> Explanation:
+def explain_arrival(
+    arrivals: Arrivals,
+    number: int,
+    user: int,
+    rank: int | None = None,
+    paths: int = 5,
+    wording: Wording | None = None,
+) -> Explanation:
     """Explains one of the new items for a user.
 
     Paths over links are spelled out: the first half is in the graph, the second is what the item's description says.
@@ -29,12 +36,13 @@ def explain_arrival(arrivals: Arrivals, number: int, user: int, rank: int | None
         user: id in the snapshot.
         rank: place in the user's list, where known.
         paths: how many.
+        wording: of the sentences; English by default.
     """
     snapshot, newcomers, item = arrivals.snapshot, arrivals.newcomers, arrivals.items[number]
     one = np.array([user])
     history = snapshot.matrix("train")[one]
     sent = newcomers.sent(history, number, one)
-    names = Names(snapshot)
+    names, wording = Names(snapshot), wording or Wordings(snapshot, ExplainConfig()).of()
     person = names.nodes([snapshot.offsets[snapshot.user_type] + user])[snapshot.offsets[snapshot.user_type] + user]
     target = Node(item.id, snapshot.item_type, item.name)
     carried: dict[tuple[int, int, str], float] = defaultdict(float)
@@ -53,22 +61,23 @@ def explain_arrival(arrivals: Arrivals, number: int, user: int, rank: int | None
     prior, total = float(newcomers.prior[number]), sum(parts.values())
     size = sum(map(abs, parts.values())) + abs(prior)
     literal = {channel.name for channel in newcomers.scorer.flow.channels if channel.knowledge}
-    note = f"“{plain(item.name)}” is {HELD_FIXED}."
-    if not parts:
-        note = f"Nothing in your history is like “{plain(item.name)}” in text or links: all of the score is prior."
+    note = wording.language.say(
+        "note.newcomer" if parts else "note.newcomer_prior", item=wording.language.quoted(item.name)
+    )
     return Explanation(
         names.keys([snapshot.offsets[snapshot.user_type] + user])[snapshot.offsets[snapshot.user_type] + user],
         item.id,
         item.name,
         rank,
         total + prior,
-        tuple(_path(arrivals, names, person, target, key, carried[key], channels[key]) for key in heavy),
+        tuple(_path(arrivals, names, wording, person, target, key, carried[key], channels[key]) for key in heavy),
         total,
         0.0,
         (note,),
         prior,
         tuple(sorted(parts.items(), key=lambda part: (-abs(part[1]), part[0]))),
         sum(abs(parts[name]) for name in parts if name in literal) / size if size else 0.0,
+        lang=wording.language.tag,
     )
 
 
@@ -94,6 +103,7 @@ def _links(arrivals: Arrivals, channel: str, source: int, number: int) -> list[t
 def _path(
     arrivals: Arrivals,
     names: Names,
+    wording: Wording,
     person: Node,
     target: Node,
     key: tuple[int, int, str],
@@ -115,12 +125,12 @@ def _path(
         relation, outward, node_type, node = links.links.row(column)
         middle_at = snapshot.offsets[node_type] + node
         middle = names.nodes([middle_at])[middle_at]
-        label = names.relation(relation)
+        label = wording.relations.label(relation)
         out = Relation(relation, "forward" if outward else "reverse", label)
         back = Relation(relation, "reverse" if outward else "forward", label)
         nodes, hops = (person, start, middle, target), (liked, out, back)
         # an item that is the shared node itself is linked directly
         if (node_type, node) == (snapshot.item_type, source):
             nodes, hops = (person, start, target), (liked, back)
-    text = sentence(nodes, hops, snapshot.user_type, snapshot.item_type, weight < 0)
+    text = wording.sentence(nodes, hops, weight < 0)
     return Path(nodes, hops, weight, text, channels=tuple(channels))

@@ -131,6 +131,7 @@ class Explanation:
         channels: of a flow: what each channel's paths carry, largest first; they add up to ``paths_total``.
         knowledge: of a flow: share of the score, by size, that paths over facts of the knowledge graph carry.
         entities: of a flow: the entities that most of it goes through.
+        lang: language tag of the sentences and notes.
     """
 
     user: str
@@ -146,6 +147,7 @@ class Explanation:
     channels: tuple[tuple[str, float], ...] = ()
     knowledge: float | None = None
     entities: tuple[Through, ...] = ()
+    lang: str = "en"
 
     @property
     def other_paths(self) -> float:
@@ -175,4 +177,5 @@ class Explanation:
             "knowledge_share": self.knowledge,
             "entities": [through.to_dict() for through in self.entities],
             "notes": list(self.notes),
+            "lang": self.lang,
         }

@@ -22,12 +22,12 @@ def digest(content: object) -> str:
 
 @cache
 def code_digest(places: tuple[str, ...]) -> str:
-    """SHA-256 over the Python files of these modules and packages (``kgrec.ingest``, ``graph_builders``)."""
+    """SHA-256 over the Python and TOML files of these modules and packages (``kgrec.ingest``, ``graph_builders``)."""
     total = hashlib.sha256()
     for place in sorted(places):
         top, *rest = place.split(".")
         path = ROOTS[top].joinpath(*rest)
-        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        files = sorted([*path.rglob("*.py"), *path.rglob("*.toml")]) if path.is_dir() else [path.with_suffix(".py")]
         for file in files:
             total.update(file.name.encode())
             total.update(file.read_bytes())

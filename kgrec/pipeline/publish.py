@@ -54,7 +54,15 @@ def check_name(name: str) -> None:
         raise UserError("a run is published under a name of printable characters", value=name)
 
 
-def publish(run: Run, to: To, users: Sequence[str] | None, k: int, name: str | None, progress: Progress) -> Published:
+def publish(
+    run: Run,
+    to: To,
+    users: Sequence[str] | None,
+    k: int,
+    name: str | None,
+    progress: Progress,
+    lang: str | None = None,
+) -> Published:
     """See :meth:`kgrec.pipeline.run.Run.publish`."""
     from kgrec.pipeline.candidates import candidates_of
     from kgrec.publish import Recorder
@@ -74,6 +82,7 @@ def publish(run: Run, to: To, users: Sequence[str] | None, k: int, name: str | N
         created=datetime.now(UTC).replace(microsecond=0),
         candidates=candidates_of(snapshot, run.recipe),
         k=k,
+        lang=lang,
     )
     if to == "rdf":
         return _into_rdf(run, recorder, ids, everybody, progress)

@@ -164,10 +164,12 @@ class Run:
     def _check_choices(self) -> None:
         """Refuses models, metrics and baselines that do not exist before hours are spent on training."""
         from kgrec.evaluation.baselines import make_baseline
+        from kgrec.explain.language import Language
         from kgrec.metrics import check_names
         from kgrec.pipeline.models import check_model
 
         check_model(self.recipe)
+        Language.of(self.recipe.explain.lang)
         check_names(self.recipe.evaluation.metrics)
         for settings in self.recipe.evaluation.baselines:
             make_baseline(settings)
@@ -468,15 +470,17 @@ class Run:
 
         return candidates_of(self.snapshot, self.recipe, candidates, node_type, progress)
 
-    def explain(self, user: str, item: str, k: int | None = None) -> Explanation:
+    def explain(self, user: str, item: str, k: int | None = None, *, lang: str | None = None) -> Explanation:
         """The paths that carry a recommendation.
 
         Args:
             user, item: ids in the source tables, or IRIs.
             k: how many paths; by default the recipe's.
+            lang: language tag of the sentences; by default the recipe's.
 
         Raises:
             UnknownIdError: no such user or item; the nearest are named.
+            UserError: there are no words of this language.
         """
         if k is not None and k < 1:
             raise UserError("paths are counted from 1", value=k)
@@ -485,7 +489,8 @@ class Run:
 
         u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
         mask = candidates_of(self.snapshot, self.recipe)
-        return self.explainer.explain(u, i, rank=rank_of(self.scorer, self.snapshot, u, i, mask), paths=k)
+        rank = rank_of(self.scorer, self.snapshot, u, i, mask)
+        return self.explainer.explain(u, i, rank=rank, paths=k, lang=lang)
 
     def publish(
         self,
@@ -494,6 +499,7 @@ class Run:
         k: int = 10,
         *,
         name: str | None = None,
+        lang: str | None = None,
         progress: Progress = SILENT,
     ) -> Published:
         """Writes the explanations of users' lists where people read them; nothing of it is ever read back by a stage.
@@ -505,6 +511,7 @@ class Run:
             users: ids in the source table, or IRIs; None for everybody.
             k: length of a list.
             name: to publish under; by default the recipe's, with that of a run directory of another name.
+            lang: language tag of the sentences; by default the recipe's.
 
         Raises:
             UnknownIdError: no such user; the nearest are named, and nothing is written.
@@ -514,7 +521,7 @@ class Run:
         """
         from kgrec.pipeline.publish import publish
 
-        return publish(self, to, users, k, name, progress)
+        return publish(self, to, users, k, name, progress, lang)
 
     def browser_link(self, user: str, item: str, name: str | None = None) -> str:
         """The address that shows a published explanation in Neo4j Browser.

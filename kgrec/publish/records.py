@@ -110,6 +110,7 @@ class Recorder:
         created: the time to publish under.
         candidates: bool ``[num_items]``: which items may be recommended; all by default.
         k: length of a list.
+        lang: language tag of the sentences; by default the explainer's.
     """
 
     def __init__(
@@ -122,9 +123,10 @@ class Recorder:
         created: datetime,
         candidates: NDArray[np.bool_] | None = None,
         k: int = 10,
+        lang: str | None = None,
     ) -> None:
         self.snapshot, self.scorer, self.explainer = snapshot, scorer, explainer
-        self.run, self.created, self.candidates, self.k = run, created, candidates, k
+        self.run, self.created, self.candidates, self.k, self.lang = run, created, candidates, k, lang
         self.names = Names(snapshot)
         self.train = snapshot.matrix("train")
         items = snapshot.of_type(snapshot.item_type).select("id", "iri", "key").rows()
@@ -151,7 +153,7 @@ class Recorder:
 
     def _of_user(self, user: int, person: Person, ranked: list[tuple[int, int]]) -> list[Record]:
         """The records of one user's list of ranks and items."""
-        found = [self.explainer.explain(user, item, rank=rank) for rank, item in ranked]
+        found = [self.explainer.explain(user, item, rank=rank, lang=self.lang) for rank, item in ranked]
         effects = self._effects(user, found, [item for _, item in ranked])
         at = [self.snapshot.offsets[self.snapshot.item_type] + item for _, item in ranked]
         nodes = self.names.nodes(at)
