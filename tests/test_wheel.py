@@ -29,7 +29,8 @@ def test_the_wheel_works_on_its_own(repository: Path, make_slice: Callable[..., 
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, ".", folder=source)
     wheel = next(tmp_path.glob("kgrec-*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("kgrec/py.typed", "graph_builders/py.typed", "kgrec/report/template.html.j2"):
+    files = ("report/template.html.j2", "explain/words/en.toml", "explain/words/zh.toml")
+    for name in ("kgrec/py.typed", "graph_builders/py.typed", *(f"kgrec/{file}" for file in files)):
         assert name in names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "data"))]
 

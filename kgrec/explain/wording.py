@@ -163,7 +163,8 @@ class Wording:
             if key.startswith("learned."):
                 shapes.append(say(key, here=_NODE, there=_NODE))
                 shapes.append(say("support.both", clause=shapes[-1], people=_ANY))
-        quoted = re.escape(self.language.quoted(_ANY)).replace(_ANY, ".*?")
+        marks = [re.escape(words[f"quote.{end}"]) for end in ("open", "close")]
+        quoted = "{0}[^{0}{1}]*{1}".format(*marks)
         user = re.escape(say("person.user", id=_ANY)).replace(_ANY, r"[\w.@-]+")
         node = f"(?:{quoted}|{re.escape(self._you)}|{user})"
         patterns = [re.escape(shape).replace(_NODE, node).replace(_ANY, ".*") for shape in shapes]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -145,6 +146,17 @@ def test_explain(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
     # A pipe gets whole sentences, however long.
     full = json.loads(kgrec("explain", *places, "--user", "7", "--item", best["item"], "--json").out)
     assert all(path["text"] in tree for path in full["paths"])
+    chinese = kgrec("explain", *places, "--user", "7", "--item", best["item"], "--lang", "zh")
+    assert "第 1 名" in chinese.out
+    assert f"得分 {best['score']:.4f}" in chinese.out
+    assert "热度" in chinese.out
+    assert not re.search(r"\b(weight|score|rank|popularity|path|people|You)\b", chinese.out)
+    assert (
+        f"得分 {best['score']:.4f}"
+        in kgrec("recommend", *places, "--user", "7", "-k", 1, "--explain", "--lang", "zh").out
+    )
+    refused = kgrec("explain", *places, "--user", "7", "--item", best["item"], "--lang", "english")
+    assert (refused.code, "en or zh" in refused.err) == (2, True)
     assert all(line == line.rstrip() for line in tree.splitlines())
 
 

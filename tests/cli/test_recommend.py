@@ -107,6 +107,8 @@ def test_a_new_item_in_a_list(kgrec: Kgrec, places: list[str], new_items: Path, 
     text = kgrec("recommend", *places, "--new-item", new_items, "--user", "7", "-k", 2, "--explain").out
     assert "new: by content" in text
     assert "is carried by content" in text
+    spoken = ("--explain", "--lang", "zh")
+    assert "的得分来自内容" in kgrec("recommend", *places, "--new-item", new_items, "--user", "7", "-k", 2, *spoken).out
     arrivals = small_run.arrivals(new_items)
     from kgrec.explain.newcomer import explain_arrival
 
@@ -155,6 +157,8 @@ def test_the_dial(kgrec: Kgrec, places: list[str]) -> None:
         (["--history", "1", "--user", "7"], "neither --user nor --new-item"),
         (["--ratings", "5", "--user", "7"], "--ratings are those of --history"),
         (["--history", "1", "--explain"], "--explain needs --user"),
+        (["--user", "7", "--lang", "zh"], "--explain"),
+        (["--user", "7", "--explain", "--lang", "fr"], "en or zh"),
         (["--history", "1", "--ratings", "5,4"], "a rating for each item"),
         (["--new-item", "absent.json"], "absent.json"),
         (["--all", "--out", "a.parquet", "--history", "1"], "--all"),

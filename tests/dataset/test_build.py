@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from kgrec.config import Recipe, iris, parse_recipe
 from kgrec.dataset.build import build_snapshot, sorted_pairs
-from kgrec.dataset.snapshot import EDGES_SCHEMA, INTERACTIONS_SCHEMA, NODES_SCHEMA, RELATIONS_SCHEMA, Snapshot
+from kgrec.dataset.snapshot import (
+    EDGES_SCHEMA,
+    INTERACTIONS_SCHEMA,
+    NODES_SCHEMA,
+    RELATION_LABELS_SCHEMA,
+    RELATIONS_SCHEMA,
+    Snapshot,
+)
 from kgrec.errors import DataError, RecipeError
 
 PREFIXES = "\n".join(f"@prefix {name}: <{space}> ." for name, space in iris.PREFIXES.items())
@@ -228,6 +235,20 @@ class TestLabels:
     def test_relations_have_labels(self) -> None:
         relations = build(quads('ex:a ex:p17 ex:b ; ex:x ex:b . ex:p17 rdfs:label "land"@de, "country"@en .')).relations
         assert relations.rows() == [("p17", EX + "p17", "country"), ("x", EX + "x", "x")]
+
+    def test_labels_by_language_are_kept_where_there_are_several(self) -> None:
+        graph = """ex:a ex:p17 ex:b ; ex:x ex:b ; ex:y ex:b ; rdfs:label "none"@fr .
+            ex:p17 rdfs:label "land"@de, "country"@en, "bare" . ex:x rdfs:label "kreuz"@de, "alt"@de ."""
+        assert build(quads(graph)).relation_labels.rows() == [
+            ("p17", "de", "land"),
+            ("p17", "en", "country"),
+            ("x", "de", "alt"),
+        ]
+        one = 'ex:a ex:p17 ex:b ; ex:x ex:b . ex:p17 rdfs:label "country"@en, "bare" . ex:x rdfs:label "cross"@en .'
+        for statements in (one, "ex:a ex:p17 ex:b ."):
+            snapshot = build(quads(statements))
+            assert snapshot.relation_labels.is_empty()
+            assert dict(snapshot.relation_labels.schema) == RELATION_LABELS_SCHEMA
 
     def test_a_text_is_told_once(self) -> None:
         graph = quads('ex:a a ex:T ; rdfs:comment "same", "b"@en ; kgrec:text "same" .')

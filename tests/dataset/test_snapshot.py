@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from kgrec.dataset.snapshot import (
     INTERACTIONS_SCHEMA,
     INTERACTS,
     NODES_SCHEMA,
+    RELATION_LABELS_SCHEMA,
     RELATIONS_SCHEMA,
     Snapshot,
 )
@@ -42,6 +44,19 @@ def snapshot() -> Snapshot:
         pl.DataFrame(edges, schema=EDGES_SCHEMA, orient="row"),
         pl.DataFrame(pairs, schema=INTERACTIONS_SCHEMA, orient="row"),
     )
+
+
+def test_labels_of_relations_are_a_file_only_where_there_are_any(snapshot: Snapshot, tmp_path: Path) -> None:
+    plain, labelled = tmp_path / "plain", tmp_path / "labelled"
+    labels = pl.DataFrame([("genre", "zh", "类型")], schema=RELATION_LABELS_SCHEMA, orient="row")
+    for folder, one in ((plain, snapshot), (labelled, replace(snapshot, relation_labels=labels))):
+        folder.mkdir()
+        one.write(folder)
+        assert Snapshot.open(folder).relation_labels.equals(one.relation_labels)
+    files = {file.name: file.read_bytes() for file in plain.iterdir()}
+    more = {file.name: file.read_bytes() for file in labelled.iterdir()}
+    assert more.keys() - files.keys() == {"relation_labels.parquet"}
+    assert {name: more[name] for name in files} == files
 
 
 def test_sizes(snapshot: Snapshot) -> None:

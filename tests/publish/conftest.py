@@ -22,12 +22,15 @@ CREATED = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 def recorder_of() -> Callable[..., Recorder]:
     """``recorder_of(run, name="small", k=4)``"""
 
-    def make(run: Run, name: str = "small", k: int = 4, created: datetime = CREATED) -> Recorder:
+    def make(
+        run: Run, name: str = "small", k: int = 4, created: datetime = CREATED, lang: str | None = None
+    ) -> Recorder:
         from kgrec.pipeline.candidates import candidates_of
         from kgrec.publish import Recorder
 
         mask = candidates_of(run.snapshot, run.recipe)
-        return Recorder(run.snapshot, run.scorer, run.explainer, run=name, created=created, candidates=mask, k=k)
+        about = {"run": name, "created": created, "candidates": mask, "k": k, "lang": lang}
+        return Recorder(run.snapshot, run.scorer, run.explainer, **about)
 
     return make
 

@@ -50,9 +50,14 @@ def test_the_whole_way(kgrec: Kgrec, places: list[str], server: LiveNeo4j) -> No
 
 
 def test_as_rdf(kgrec: Kgrec, places: list[str]) -> None:
-    answer = kgrec("publish", *places, "--to", "rdf", "--users", "7", "-k", "2")
+    answer = kgrec("publish", *places, "--to", "rdf", "--users", "7", "-k", "2", "--lang", "zh")
     assert answer.code == 0, answer.err
     graph = "urn:kgrec:explanation/movielens-run"
+    texts = kgrec(
+        "query", *places, f"SELECT ?t {{ GRAPH <{graph}> {{ ?e kgrec:path/kgrec:text ?t }} }}"
+    ).out.splitlines()
+    assert len(texts) > 2
+    assert all("你接触过“" in text for text in texts[1:])
     count = f"SELECT (COUNT(*) AS ?n) {{ GRAPH <{graph}> {{ ?e a kgrec:Explanation }} }}"
     assert kgrec("query", *places, count).out.split() == ["n", "2"]
     recipe, *run_dir = places
@@ -67,6 +72,7 @@ def test_as_rdf(kgrec: Kgrec, places: list[str]) -> None:
         (["--to", "rdf"], "--users ID,ID,… or --all-users"),
         (["--to", "rdf", "--users", "7", "--all-users"], "--users ID,ID,… or --all-users"),
         (["--to", "rdf", "--users", "7,4711"], "no user with this id"),
+        (["--to", "rdf", "--users", "7", "--lang", "fr"], "en or zh"),
         (["--to", "rdf", "--users", "7", "--as", "a\tb"], "printable characters"),
         (["--to", "neo4j", "--users", "7"], "no Neo4j server answers at bolt://127.0.0.1:1"),
     ],

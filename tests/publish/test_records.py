@@ -28,6 +28,18 @@ def test_they_are_the_lists_and_the_explanations(small_run: Run, records: dict[s
             assert record.text.splitlines() == [*(path.text for path in explanation.paths), *explanation.notes]
 
 
+def test_in_another_language_only_the_words_differ(small_run: Run, recorder_of: Callable[..., Recorder]) -> None:
+    user = small_run.snapshot.user_id("7")
+    ((_, english),) = recorder_of(small_run).records([user])
+    ((_, chinese),) = recorder_of(small_run, lang="zh").records([user])
+    for one, other in zip(english, chinese, strict=True):
+        assert (other.id, other.score, other.user, other.item) == (one.id, one.score, one.user, one.item)
+        for reason, same in zip(one.reasons, other.reasons, strict=True):
+            assert (same.share, same.effect, same.path.nodes) == (reason.share, reason.effect, reason.path.nodes)
+            assert same.path.text.startswith("你接触过“")
+            assert reason.path.text.startswith("You interacted with “")
+
+
 def test_shares_are_weights_by_the_mass_of_the_score(small_run: Run, records: dict[str, list[Record]]) -> None:
     for key, found in records.items():
         run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
