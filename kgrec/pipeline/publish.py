@@ -64,9 +64,12 @@ def publish(
     lang: str | None = None,
 ) -> Published:
     """See :meth:`kgrec.pipeline.run.Run.publish`."""
+    from kgrec.explain.language import Language
     from kgrec.pipeline.candidates import candidates_of
     from kgrec.publish import Recorder
 
+    if lang is not None:
+        Language.of(lang)  # refused before anything is written
     name = run_name(run) if name is None else name
     check_name(name)
     if k < 1:
