@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import kgrec.explain
+from kgrec.explain.language import plain
+from kgrec.explain.types import Node, Relation
 
 WORDS = Path(kgrec.explain.__file__).with_name("words")
 LEARNED = ("co-preference", "latent", "sequence", "similarity")
@@ -36,6 +39,36 @@ class Told:
     support: int | None = None
     negative: bool = False
     read: str = field(default="forward", compare=False)
+
+
+def told(nodes: Sequence[Node], relations: Sequence[Relation], negative: bool) -> list[Told]:
+    """What a true sentence says of a path."""
+
+    def name(position: int) -> str:
+        label = plain(nodes[position].label)
+        user = re.fullmatch(f"user ({ID})", label) if nodes[position].type == "User" else None
+        if position == 0:
+            return "you"
+        return "#" + user[1] if user else "=" + label.replace("“", "‘").replace("”", "’")
+
+    hops = []
+    for j, hop in enumerate(relations):
+        ends = (name(j), name(j + 1)) if hop.direction == "forward" else (name(j + 1), name(j))
+        if hop.learned:
+            hops.append(Told(hop.kind, *ends, support=hop.support or None, negative=negative))
+        else:
+            named = frozenset({hop.name}) if hop.kind == "fact" else frozenset()
+            hops.append(Told(hop.kind, *ends, named))
+    return hops
+
+
+def agree(read: list[Told], true: list[Told]) -> bool:
+    """The same hops; relations that are read alike cannot be told apart."""
+    return len(read) == len(true) and all(
+        b.relation <= a.relation
+        and (a.kind, a.source, a.target, a.support, a.negative) == (b.kind, b.source, b.target, b.support, b.negative)
+        for a, b in zip(read, true, strict=True)
+    )
 
 
 class Reader:
@@ -67,6 +100,7 @@ class Reader:
         user = re.fullmatch(self.user, text)
         return "#" + user[1] if user else "=" + text[1:-1]
 
+    @cache  # noqa: B019
     def _pattern(self, template: str, **inner: str) -> str:
         """``{name}`` is a node, or what ``inner`` says, as the group ``name``."""
         pattern = re.escape(template)

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from kgrec.config.recipe import ExplainConfig
 from kgrec.explain import Explainer
 from kgrec.recommend.linear import LinearScorer
+from tests.explain.readback import Reader, agree, told
 
 MOVIELENS = Path(__file__).resolve().parents[2] / "data" / "movielens"
 
@@ -78,6 +79,19 @@ def test_every_edge_of_a_thousand_paths_is_in_the_training_graph(movielens, expl
             assert has_it or len(path.relations) > 1
             labels = [node.label for node in path.nodes[1:]]
             assert all(label in path.text for label in labels)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_sentences_of_long_paths_are_read_back(movielens, explainer, lang):
+    rng = np.random.default_rng(6)
+    reader = Reader(lang, {("has", "genre"): ("forward", frozenset({"genre"}))})
+    paths = []
+    for _ in range(60):
+        pair = int(rng.integers(movielens.num_users)), int(rng.integers(movielens.num_items))
+        paths += explainer.explain(*pair, lang=lang).paths
+    assert {len(path.relations) for path in paths} >= {3, 5}
+    for path in paths:
+        assert agree(reader.read(path.text), told(path.nodes, path.relations, negative=False)), path.text
 
 
 @pytest.mark.parametrize("user_vectors", [False, True])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgrec.config.outcome import ExplainConfig
-from kgrec.explain import Explainer, FlowExplainer
+from kgrec.explain import FlowExplainer
 from kgrec.explain.language import Language, languages, plain
 from kgrec.explain.relations import Readings, Relations, of_name, of_phrase
 from kgrec.explain.types import Node, Path, Relation
-from kgrec.explain.wording import Wording
-from tests.explain.readback import Reader, Told, Vocabulary
+from kgrec.explain.wording import Wording, Wordings
+from tests.explain.readback import Reader, Vocabulary, agree, told
 
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
@@ -28,36 +27,6 @@ MOVIELENS = {("has", name): ("forward", frozenset({name})) for name in ("genre",
 """The shipped graph's relations: nouns without a label in either language."""
 CHINESE = {("does", "属于…类型"): "genre", ("does", "出自…"): "decade"}
 """What the shipped recipe calls some of them."""
-
-
-def told(nodes: Sequence[Node], relations: Sequence[Relation], negative: bool) -> list[Told]:
-    """What a true sentence says of a path."""
-
-    def name(position: int) -> str:
-        label = plain(nodes[position].label)
-        user = re.fullmatch(r"user ([A-Za-z0-9_.@-]+)", label) if nodes[position].type in ("User",) else None
-        if position == 0:
-            return "you"
-        return "#" + user[1] if user else "=" + label.replace("“", "‘").replace("”", "’")
-
-    hops = []
-    for j, hop in enumerate(relations):
-        ends = (name(j), name(j + 1)) if hop.direction == "forward" else (name(j + 1), name(j))
-        if hop.learned:
-            hops.append(Told(hop.kind, *ends, support=hop.support or None, negative=negative))
-        else:
-            named = frozenset({hop.name}) if hop.kind == "fact" else frozenset()
-            hops.append(Told(hop.kind, *ends, named))
-    return hops
-
-
-def agree(read: list[Told], true: list[Told]) -> bool:
-    """The same hops; relations that are read alike cannot be told apart."""
-    return len(read) == len(true) and all(
-        b.relation <= a.relation
-        and (a.kind, a.source, a.target, a.support, a.negative) == (b.kind, b.source, b.target, b.support, b.negative)
-        for a, b in zip(read, true, strict=True)
-    )
 
 
 def check(paths: Sequence[Path], lang: str) -> set[str]:
@@ -72,36 +41,38 @@ def check(paths: Sequence[Path], lang: str) -> set[str]:
     return kinds
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_a_thousand_paths_of_the_flow_are_read_back(small_run: Run, lang: str) -> None:
-    snapshot = small_run.snapshot
-    rng = np.random.default_rng(5)
-    explainers = [
-        FlowExplainer(snapshot, run.scorer, small_run.recipe.explain)
-        for run in (small_run, small_run.at_knowledge(1.0))
-    ]
-    paths: list[Path] = []
-    while len(paths) < 1000:
-        user, item = int(rng.integers(snapshot.num_users)), int(rng.integers(snapshot.num_items))
-        for explainer in explainers:
-            paths += explainer.explain(user, item, paths=12, lang=lang).paths
-    assert any(path.weight < 0 for path in paths)
-    assert check(paths, lang) == {"interaction", "fact", "co-preference", "latent", "similarity", "sequence"}
+@pytest.fixture(scope="module")
+def pairs(small_run: Run) -> list[tuple[int, int]]:
+    """Users with one of their best three items, or any item."""
+    snapshot, rng = small_run.snapshot, np.random.default_rng(5)
+    made = []
+    for turn in range(25):
+        user = int(rng.integers(snapshot.num_users))
+        scores = small_run.scorer.score(snapshot.matrix("train")[[user]], np.array([user]))[0]
+        made.append((user, int(np.argsort(-scores)[turn % 3] if turn % 5 else rng.integers(snapshot.num_items))))
+    return made
+
+
+@pytest.fixture(scope="module")
+def paths(small_run: Run, pairs: list[tuple[int, int]]) -> list[Path]:
+    """What carries them in the model as trained, and at literal knowledge alone."""
+    snapshot, said = small_run.snapshot, small_run.recipe.explain
+    explainers = [FlowExplainer(snapshot, run.scorer, said) for run in (small_run, small_run.at_knowledge(1.0))]
+    return [path for pair in pairs for one in explainers for path in one.explain(*pair, paths=60).paths]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_long_paths_of_the_linear_model_are_read_back(linear_run: Run, lang: str) -> None:
-    snapshot = linear_run.snapshot
-    said = linear_run.recipe.explain.phrases
-    config = ExplainConfig(max_hops=5, paths=10, lang=lang, phrases=said)
-    explainer = Explainer(snapshot, linear_run.scorer.propagation, config)
-    rng = np.random.default_rng(6)
-    paths: list[Path] = []
-    for _ in range(30):
-        pair = int(rng.integers(snapshot.num_users)), int(rng.integers(snapshot.num_items))
-        paths += explainer.explain(*pair).paths
-    assert {len(path.relations) for path in paths} >= {3, 5}
-    assert check(paths, lang) == {"interaction", "fact"}
+def test_a_thousand_paths_of_the_flow_are_read_back(
+    small_run: Run, pairs: list[tuple[int, int]], paths: list[Path], lang: str
+) -> None:
+    wording = Wordings(small_run.snapshot, small_run.recipe.explain).of(lang)
+    worded = [replace(path, text=wording.sentence(path.nodes, path.relations, path.weight < 0)) for path in paths]
+    assert len(worded) > 1000
+    assert any(path.weight < 0 for path in worded)
+    assert check(worded, lang) == {"interaction", "fact", "co-preference", "latent", "similarity", "sequence"}
+    # these are the explainer's own sentences
+    explained = small_run.explainer.explain(*pairs[0], paths=3, lang=lang).paths
+    assert [path.text for path in explained] == [path.text for path in worded[:3]]
 
 
 # --- generated paths
