@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LANGUAGES = ("en", "zh")
 MOVIELENS = {("has", name): ("forward", frozenset({name})) for name in ("genre", "decade", "tag", "broader", "related")}
 """The shipped graph's relations: nouns without a label in either language."""
-CHINESE = {("does", "属于…类型"): "genre", ("does", "出自…"): "decade"}
+CHINESE = {("does", "属于…类型"): "genre", ("does", "出自…年代"): "decade"}
 """What the shipped recipe calls some of them."""
 
 
