@@ -1,0 +1,7 @@
+"""What would be recommended if a fact or a past choice were not there: interventions, recomputed exactly."""
+
+from kgrec.effects.flow import FlowEffects
+from kgrec.effects.intervention import Fact, Intervention
+from kgrec.effects.person import Person
+
+__all__ = ["Fact", "FlowEffects", "Intervention", "Person"]

@@ -1,0 +1,88 @@
+"""The edges of the knowledge graph, found by their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.effects.intervention import Fact
+from kgrec.errors import UserError
+from kgrec.flow.hops import Node
+
+ENDS = ["source_type", "source", "relation", "target_type", "target"]
+
+
+class Facts:
+    """The distinct edges of a snapshot.
+
+    Args:
+        snapshot: whose edges.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.frame = snapshot.edges.select(ENDS).unique(maintain_order=True)
+        self._offsets = {kind: int(start) for kind, start in snapshot.offsets.items()}
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __contains__(self, fact: Fact) -> bool:
+        return fact in self.of_node(fact.source)
+
+    def of_node(self, node: Node) -> frozenset[Fact]:
+        """All edges that begin or end there."""
+        if node not in self._of_node:
+            position = self._offsets[node[0]] + node[1]
+            start, stop = np.searchsorted(self._by_end[0], [position, position + 1])
+            self._of_node[node] = self._facts(np.unique(self._by_end[1][start:stop]))
+        return self._of_node[node]
+
+    def of_relation(self, name: str) -> frozenset[Fact]:
+        """All edges of one relation."""
+        return self._facts(np.flatnonzero((self.frame["relation"] == name).to_numpy()))
+
+    def between(self, one: Node, relation: str, other: Node, outward: bool) -> Fact:
+        """The edge that a hop walks: from ``one`` to ``other`` where ``outward``, else the other way round."""
+        return Fact(one, relation, other) if outward else Fact(other, relation, one)
+
+    def check(self, drop: Iterable[Fact], add: Iterable[Fact]) -> None:
+        """Refuses to take away what is not there, and to add what is.
+
+        Raises:
+            UserError: names the edge.
+        """
+        for fact in drop:
+            if fact not in self:
+                raise UserError("there is no such edge to take away", value=_told(fact))
+        for fact in add:
+            if fact in self:
+                raise UserError("this edge is in the graph already", value=_told(fact))
+
+    def _facts(self, rows: NDArray[np.int64]) -> frozenset[Fact]:
+        return frozenset(Fact((a, b), r, (c, d)) for a, b, r, c, d in self.frame[rows].iter_rows())
+
+    @cached_property
+    def _of_node(self) -> dict[Node, frozenset[Fact]]:
+        return {}
+
+    @cached_property
+    def _by_end(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Stacked positions of both ends of every edge, sorted, and the edges' rows."""
+        ends = np.concatenate([self._positions("source"), self._positions("target")])
+        order = np.argsort(ends, kind="stable")
+        return ends[order], np.tile(np.arange(len(self.frame)), 2)[order]
+
+    def _positions(self, side: str) -> NDArray[np.int64]:
+        offsets: Mapping[str, int] = self._offsets
+        start = self.frame[f"{side}_type"].replace_strict(offsets, return_dtype=pl.Int64)
+        return np.asarray((start + self.frame[side]).to_numpy(), dtype=np.int64)
+
+
+def _told(fact: Fact) -> str:
+    (kind, one), (other_kind, other) = fact.source, fact.target
+    return f"{kind} {one}, {fact.relation}, {other_kind} {other}"

@@ -1,0 +1,166 @@
+"""What an intervention does to a person's scores: exactly, by working out anew only what it touches.
+
+Recomputed are the history with its size and ages, the links of touched items with their norm, and their places among
+the nearest.  Held fixed is what was learned or counted over everybody: gates, item degrees, idf, the factors of learned
+channels, other people's walks, text vectors and embeddings, and the regression on content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.dataset.features import Features
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.effects import channels as linked
+from kgrec.effects.facts import Facts
+from kgrec.effects.intervention import Intervention
+from kgrec.effects.links import LinkEdit, LinkGraph
+from kgrec.effects.person import Person
+from kgrec.errors import UserError
+from kgrec.flow.candidates import coefficient
+from kgrec.flow.channels.rp3 import POWER
+from kgrec.flow.model import FlowScorer
+from kgrec.flow.part import Part
+
+
+class FlowEffects:
+    """Scores under interventions, of one fitted flow.
+
+    Args:
+        snapshot: what it was fitted on.
+        scorer: the fitted model.
+        text: reads the text vectors, where the model was fitted with some; called when they are needed.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, scorer: FlowScorer, text: Callable[[], Features | None] | None = None
+    ) -> None:
+        self.snapshot, self.scorer = snapshot, scorer
+        self._text = text
+        self.channels = {channel.name: channel for channel in scorer.flow.channels}
+
+    # --- people
+
+    def person(self, user: int, history: NDArray[np.int64] | None = None) -> Person:
+        """A user with the training history, or with another one.
+
+        Raises:
+            ValueError: an id is out of range.
+        """
+        train = self.snapshot.matrix("train")
+        if not 0 <= user < train.shape[0]:
+            raise ValueError(f"user {user} is out of range ({train.shape[0]} users)")
+        if history is None:
+            return Person(self.scorer, train[[user]], user)
+        ids = np.unique(np.asarray(history, dtype=np.int64))
+        ones = np.ones(len(ids), dtype=np.float32)
+        return Person(self.scorer, sp.csr_array((ones, ids, np.array([0, len(ids)])), shape=(1, train.shape[1])), user)
+
+    # --- scores
+
+    def score(self, person: Person, intervention: Intervention | None = None) -> NDArray[np.float32]:
+        """Scores of all items for a person after an intervention: float32 ``[num_items]``."""
+        intervention = intervention or Intervention()
+        after = person.edited(intervention.drop_items, intervention.add_items)
+        total = after.scorer.score(after.history, after.users)[0]
+        if person.user is not None:
+            total += self._own_walks(after)
+        if intervention.drop_facts or intervention.add_facts:
+            total += self.by_links(after, self.edit(intervention))
+        return total
+
+    def check(self, person: Person, intervention: Intervention) -> None:
+        """Refuses what cannot be done.
+
+        Raises:
+            UserError: an interaction or an edge that is to be taken away is not there, or one to be added is.
+        """
+        had = set(person.items.tolist())
+        for item in sorted(intervention.drop_items - had):
+            raise UserError("there is no such interaction to take away", value=self._label(item))
+        for item in sorted(intervention.add_items & had):
+            raise UserError("this interaction is in the history already", value=self._label(item))
+        self.facts.check(sorted(intervention.drop_facts), sorted(intervention.add_facts))
+
+    def edit(self, intervention: Intervention) -> LinkEdit | None:
+        """The links after the facts of an intervention are gone or there; None where items share none."""
+        return None if self.graph is None else self.graph.edit(intervention)
+
+    def by_links(self, person: Person, edit: LinkEdit | None) -> NDArray[np.float32]:
+        """What edited links change in the scores of a history: float32 ``[num_items]``."""
+        change = np.zeros(self.snapshot.num_items, dtype=np.float32)
+        if edit is None or not len(edit.items):
+            return change
+        log_size = np.log1p(np.diff(person.history.indptr))
+        log_degree = self.scorer.flow.catalogue.log_degree
+        for channel, gates, weighted in person.scorer.terms(person.history, person.users):
+            flow = linked.change(self, channel, edit, weighted)
+            if flow is not None:
+                change += coefficient(gates, log_size, log_degree)[0] * flow
+        return change + linked.prior_change(self, edit)
+
+    def _own_walks(self, after: Person) -> NDArray[np.float32]:
+        """Walks over the user's own node, which the matrices hold as they were in training."""
+        change = np.zeros(self.snapshot.num_items, dtype=np.float32)
+        train = self.snapshot.matrix("train")
+        assert after.user is not None
+        own = train.indices[train.indptr[after.user] : train.indptr[after.user + 1]].astype(np.int64)
+        walk = self.channels.get("rp3")
+        if walk is None or len(walk.factors) != 2 or np.array_equal(own, after.items):
+            return change
+        log_size, catalogue = np.log1p(np.diff(after.history.indptr)), self.scorer.flow.catalogue
+        back = np.maximum(catalogue.degree, 1.0) ** -POWER
+        for channel, gates, weighted in after.scorer.terms(after.history, after.users):
+            if channel is not walk:
+                continue
+            flow, carried = np.zeros_like(change), weighted.data * back[after.items]
+            flow[own] -= carried[np.isin(after.items, own)].sum() * max(len(own), 1) ** -POWER
+            flow[after.items] += carried.sum() * max(len(after.items), 1) ** -POWER
+            change += coefficient(gates, log_size, catalogue.log_degree)[0] * flow
+        return change
+
+    # --- what is read, made when it is needed
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Edges of the knowledge graph."""
+        return Facts(self.snapshot)
+
+    @cached_property
+    def part(self) -> Part:
+        """The training part with the items' links and texts; embeddings are held fixed and not read."""
+        text = self._text() if self._text is not None else None
+        config = self.scorer.flow.config
+        return Part.of(self.snapshot, text, None, config.neighbours, config.max_dense)
+
+    @cached_property
+    def graph(self) -> LinkGraph | None:
+        """The items' links; None where no two share one."""
+        from kgrec.flow.links import Links
+
+        links = Links.of(self.snapshot)
+        if links is None:
+            return None
+
+        def near() -> sp.csr_array:
+            kg = self.channels.get("kg")
+            return self.part.content.near_by_links if kg is None else sp.csr_array(kg.factors[0])
+
+        return LinkGraph(self.snapshot, links, self.facts, self.scorer.flow.config.neighbours, near)
+
+    @cached_property
+    def inverse(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """``P`` of the ridge and its diagonal, over the seen items."""
+        from kgrec.flow.channels.ease import inverse_gram
+
+        inverse = inverse_gram(self.part, self.part.seen)
+        return inverse, np.diag(inverse).copy()
+
+    def _label(self, item: int) -> str:
+        row = self.snapshot.of_type(self.snapshot.item_type).row(item, named=True)
+        return str(row["label"] or row["key"] or row["iri"])

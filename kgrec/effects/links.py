@@ -1,0 +1,144 @@
+"""The links of items on an edited graph: what changes, and nothing else.
+
+What was counted over all items is held fixed: the idf of links and which of them are shared.  A link that no two items
+had carries no weight, so an edge that is added to a node which no other item knows changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.effects.facts import Facts
+from kgrec.effects.intervention import Fact, Intervention
+from kgrec.effects.near import Near, NearEdit, edit_near, nearer
+from kgrec.flow.content import CHAINED
+from kgrec.flow.hops import Node
+from kgrec.flow.links import Links
+
+Key = tuple[str, bool, str, int]
+"""A link: relation, outward, type and id of its node."""
+
+
+class LinkGraph:
+    """The items' links with what editing them takes; made once.
+
+    Args:
+        snapshot: whose items.
+        links: of these items.
+        facts: edges of the snapshot.
+        neighbours: kept of an item among the nearest.
+        near: the nearest items by all links, where they are known already: CSR ``[items, items]``.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        links: Links,
+        facts: Facts,
+        neighbours: int,
+        near: Callable[[], sp.csr_array],
+    ) -> None:
+        self.item_type, self.links, self.facts = snapshot.item_type, links, facts
+        self.neighbours, self._near = neighbours, near
+
+    @cached_property
+    def rows(self) -> sp.csr_array:
+        """Weighted links of all items, rows of unit length: float32 CSR ``[items, links]``."""
+        return self.links.weighted(self.links.shared)
+
+    @cached_property
+    def turned(self) -> sp.csr_array:
+        """:attr:`rows` transposed, CSR."""
+        return sp.csr_array(self.rows.T)
+
+    @cached_property
+    def near(self) -> Near:
+        """The nearest items by all links."""
+        return Near(self._near(), self.neighbours)
+
+    @cached_property
+    def alike(self) -> Near:
+        """The few nearest of them, which the chained channels walk to."""
+        return nearer(self.near, CHAINED)
+
+    @cached_property
+    def column(self) -> dict[Key, int]:
+        """Link → column."""
+        return {key: place for place, key in enumerate(self.links.links.iter_rows())}
+
+    def edit(self, intervention: Intervention) -> LinkEdit:
+        """The links after some facts are gone and others there."""
+        touched: dict[int, tuple[set[Fact], set[Fact]]] = {}
+        for number, facts in enumerate((intervention.drop_facts, intervention.add_facts)):
+            for fact in facts:
+                for kind, item in {fact.source, fact.target}:
+                    if kind == self.item_type:
+                        touched.setdefault(item, (set(), set()))[number].add(fact)
+        items = np.array(sorted(touched), dtype=np.int64)
+        columns = [self._columns(item, touched[item]) for item in items.tolist()]
+        indptr = np.concatenate([[0], np.cumsum([len(one) for one in columns])]).astype(np.int64)
+        indices = np.concatenate([np.zeros(0, dtype=np.int64), *columns])
+        shape = (len(items), self.links.matrix.shape[1])
+        return LinkEdit(self, items, sp.csr_array((np.ones(len(indices), dtype=np.float32), indices, indptr), shape))
+
+    def _columns(self, item: int, changed: tuple[set[Fact], set[Fact]]) -> NDArray[np.int64]:
+        """Columns of the links that an item has after its edges have changed, increasing."""
+        dropped, added = changed
+        node = (self.item_type, item)
+        kept = (self.facts.of_node(node) - dropped) | added
+        found = {self.column.get(key, -1) for key in links_of(node, kept)} - {-1}
+        return np.array(sorted(found), dtype=np.int64)
+
+
+def links_of(item: Node, facts: Iterable[Fact]) -> set[Key]:
+    """The links that an item has by its own edges, and those that it has for being another item's neighbour
+    (:class:`kgrec.flow.links.Links`)."""
+    found: set[Key] = set()
+    for fact in facts:
+        for here, there, outward in ((fact.source, fact.target, True), (fact.target, fact.source, False)):
+            if here == item:
+                found.add((fact.relation, outward, *there))
+                if there[0] == item[0]:
+                    found.add((fact.relation, not outward, *item))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class LinkEdit:
+    """The links of the items whose edges an intervention changes.
+
+    Attributes:
+        graph: as it was.
+        items: ids, int64 ``[t]``, increasing.
+        matrix: their links afterwards, binary CSR ``[t, links]``.
+    """
+
+    graph: LinkGraph
+    items: NDArray[np.int64]
+    matrix: sp.csr_array
+
+    @cached_property
+    def rows(self) -> sp.csr_array:
+        """Weighted links afterwards: float32 CSR ``[t, links]``."""
+        return self.graph.links.weighted(self.graph.links.shared, self.matrix)
+
+    def of_relation(self, name: str) -> sp.csr_array:
+        """Weighted links of one relation afterwards: float32 CSR ``[t, links]``."""
+        return self.graph.links.weighted(self.graph.links.relations[name], self.matrix)
+
+    @cached_property
+    def near(self) -> NearEdit:
+        """How :attr:`LinkGraph.near` changes."""
+        return edit_near(self.graph.near, self.graph.rows, self.graph.turned, self.items, self.rows)
+
+    @cached_property
+    def alike(self) -> NearEdit:
+        """How :attr:`LinkGraph.alike` changes."""
+        return edit_near(self.graph.alike, self.graph.rows, self.graph.turned, self.items, self.rows)
