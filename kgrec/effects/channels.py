@@ -53,12 +53,14 @@ def prior_change(effects: FlowEffects, edit: LinkEdit) -> Flow:
     return found
 
 
-def _knowledge(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow:
+def _knowledge(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow | None:
     """``v C'ᵀ - v C ᵀ`` with ``v`` the history's links: the columns of edited items, and all where the history has one."""
     if channel.name == "kg":
         row, column, value = edit.near.entries
         return _spread(weighted, row, column, value)
     name = channel.name.split(":", 1)[1]
+    if not edit.changes(name):
+        return None
     rows = edit.graph.links.by_relation[name]
     old, new = rows[edit.items], edit.of_relation(name)
     before = np.asarray((weighted @ rows).toarray()).ravel()

@@ -43,6 +43,7 @@ class FlowEffects:
         self.snapshot, self.scorer = snapshot, scorer
         self._text = text
         self.channels = {channel.name: channel for channel in scorer.flow.channels}
+        self.train = snapshot.matrix("train")
 
     # --- people
 
@@ -52,7 +53,7 @@ class FlowEffects:
         Raises:
             ValueError: an id is out of range.
         """
-        train = self.snapshot.matrix("train")
+        train = self.train
         if not 0 <= user < train.shape[0]:
             raise ValueError(f"user {user} is out of range ({train.shape[0]} users)")
         if history is None:
@@ -107,7 +108,7 @@ class FlowEffects:
     def _own_walks(self, after: Person) -> NDArray[np.float32]:
         """Walks over the user's own node, which the matrices hold as they were in training."""
         change = np.zeros(self.snapshot.num_items, dtype=np.float32)
-        train = self.snapshot.matrix("train")
+        train = self.train
         assert after.user is not None
         own = train.indices[train.indptr[after.user] : train.indptr[after.user + 1]].astype(np.int64)
         walk = self.channels.get("rp3")

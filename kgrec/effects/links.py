@@ -86,7 +86,9 @@ class LinkGraph:
         indptr = np.concatenate([[0], np.cumsum([len(one) for one in columns])]).astype(np.int64)
         indices = np.concatenate([np.zeros(0, dtype=np.int64), *columns])
         shape = (len(items), self.links.matrix.shape[1])
-        return LinkEdit(self, items, sp.csr_array((np.ones(len(indices), dtype=np.float32), indices, indptr), shape))
+        matrix = sp.csr_array((np.ones(len(indices), dtype=np.float32), indices, indptr), shape)
+        relations = frozenset(fact.relation for fact in intervention.drop_facts | intervention.add_facts)
+        return LinkEdit(self, items, matrix, relations)
 
     def _columns(self, item: int, changed: tuple[set[Fact], set[Fact]]) -> NDArray[np.int64]:
         """Columns of the links that an item has after its edges have changed, increasing."""
@@ -118,16 +120,24 @@ class LinkEdit:
         graph: as it was.
         items: ids, int64 ``[t]``, increasing.
         matrix: their links afterwards, binary CSR ``[t, links]``.
+        relations: of the edges that come or go.
     """
 
     graph: LinkGraph
     items: NDArray[np.int64]
     matrix: sp.csr_array
+    relations: frozenset[str]
 
     @cached_property
     def rows(self) -> sp.csr_array:
         """Weighted links afterwards: float32 CSR ``[t, links]``."""
         return self.graph.links.weighted(self.graph.links.shared, self.matrix)
+
+    def changes(self, name: str) -> bool:
+        """Whether links of this relation (or of the pooled ``rest``) come or go."""
+        if name in self.relations:
+            return True
+        return name == "rest" and any(one not in self.graph.links.relations for one in self.relations)
 
     def of_relation(self, name: str) -> sp.csr_array:
         """Weighted links of one relation afterwards: float32 CSR ``[t, links]``."""

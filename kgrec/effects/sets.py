@@ -1,0 +1,281 @@
+"""Smallest sets of edges: without which an item leaves the list, with which alone it stays, which turn two items round.
+
+Searched for greedily on the items that could take part, then thinned out until nothing in them is superfluous, and what
+is returned has been checked on all items.  CountER's necessity and sufficiency (Tan et al., CIKM 2021) on edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kgrec.effects.board import Board
+from kgrec.effects.flow import FlowEffects
+from kgrec.effects.intervention import Fact, Intervention
+from kgrec.effects.person import Person
+from kgrec.effects.ranking import Ranking
+
+RIVALS = 200
+"""Items of the list against which is searched."""
+TRIED = 40
+"""Interactions that are tried at a step: those that do most for the item."""
+STRIDE = 4
+"""A step takes one more interaction for so many as have been chosen."""
+ROUNDING = 1e-5
+"""Of the scores' size."""
+LITERAL = ("kg",)
+"""Families that reach an item by its own facts alone."""
+
+
+@dataclass(frozen=True)
+class EdgeSet:
+    """Edges that a set is made of.
+
+    Attributes:
+        items: of the history, in the order in which they were found.
+        facts: of the knowledge graph.
+    """
+
+    items: tuple[int, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items) + len(self.facts)
+
+
+class SetSearch:
+    """Searches for one person's list.
+
+    Args:
+        effects: of the model.
+        person: whose list.
+        ranking: which items may stand in it.
+        k: its length.
+    """
+
+    def __init__(self, effects: FlowEffects, person: Person, ranking: Ranking, k: int) -> None:
+        self.effects, self.person, self.ranking, self.k = effects, person, ranking, k
+        self.scores = effects.score(person)
+        self.rivals = ranking.top(self.scores, RIVALS)
+
+    # --- necessary
+
+    def necessary(self, item: int, facts: Sequence[Fact] = (), *, exact: int = 0) -> EdgeSet | None:
+        """The smallest set found without which the item is not among the first k; None where there is none.
+
+        Args:
+            item: in the list.
+            facts: edges of the knowledge graph that may be taken away, besides the history.
+            exact: sets of up to so many interactions are searched for one by one before anything else.
+        """
+        columns = np.union1d(self.rivals, [item])
+        search = _Out(Board(self.person, columns), int(np.searchsorted(columns, item)), self.k)
+        for size in range(1, exact + 1):
+            found = search.smallest(size)
+            if found is not None:
+                return EdgeSet(tuple(self.person.items[list(found)].tolist()))
+        chosen = search.greedy()
+        if chosen is not None:
+            return EdgeSet(tuple(self.person.items[chosen].tolist()))
+        return self._with_facts(item, facts)
+
+    def _with_facts(self, item: int, facts: Sequence[Fact]) -> EdgeSet | None:
+        """No interactions are enough: facts go with the whole history, then what is superfluous comes back."""
+        items, gone = list(map(int, self.person.items)), list(facts)
+        if not gone or not self._out(item, items, gone):
+            return None
+        for fact in facts:
+            if self._out(item, items, [one for one in gone if one != fact]):
+                gone.remove(fact)
+        for one in list(items):
+            if self._out(item, [other for other in items if other != one], gone):
+                items.remove(one)
+        return EdgeSet(tuple(items), tuple(gone))
+
+    def _out(self, item: int, items: Iterable[int], facts: Iterable[Fact]) -> bool:
+        return not self._listed(self.effects.score(self.person, Intervention.without(items, facts)), item)
+
+    def _listed(self, scores: NDArray[np.float32], item: int) -> bool:
+        place = self.ranking.place(scores, item)
+        return place is not None and place <= self.k
+
+    # --- sufficient
+
+    def sufficient(self, item: int) -> EdgeSet | None:
+        """The smallest set found that alone keeps the item among the first k, the rest of the history and of the item's
+        facts gone; None where the item is not in the list.
+        """
+        if not self._listed(self.scores, item):
+            return None
+        node = (self.effects.snapshot.item_type, item)
+        facts = self.effects.facts.of_node(node) if self.effects.graph is not None else frozenset()
+        bare = self.effects.edit(Intervention.without(facts=facts)) if facts else None
+        rivals = np.union1d(self.rivals, [item])
+        # rivals of short histories are met on the way
+        for _ in range(2 * self.k):
+            board = Board(self.person, rivals, without=LITERAL if facts else ())
+            whole = Board(self.person, rivals) if facts else board
+            found = _In(whole, board, int(np.searchsorted(rivals, item)), self.k).greedy()
+            if found is None:
+                break
+            rest = frozenset(self.person.items.tolist()) - frozenset(self.person.items[found].tolist())
+            after = self.person.edited(rest, frozenset())
+            scores = self.effects.score(self.person, Intervention(drop_items=rest)) + self.effects.by_links(after, bare)
+            if self._listed(scores, item):
+                return EdgeSet(tuple(self.person.items[found].tolist()))
+            more = np.union1d(rivals, self.ranking.top(scores, self.k + 1))
+            if len(more) == len(rivals):
+                break
+            rivals = more
+        return self._by_facts(item, facts)
+
+    def _by_facts(self, item: int, facts: frozenset[Fact]) -> EdgeSet:
+        """It takes facts too: all of them and the whole history, less what is superfluous."""
+        items, kept = list(map(int, self.person.items)), sorted(facts)
+
+        def enough(items: Sequence[int], kept: Sequence[Fact]) -> bool:
+            gone = Intervention.without(set(map(int, self.person.items)) - set(items), facts - set(kept))
+            return self._listed(self.effects.score(self.person, gone), item)
+
+        for one in list(items):
+            if enough([other for other in items if other != one], kept):
+                items.remove(one)
+        for fact in sorted(facts):
+            if enough(items, [one for one in kept if one != fact]):
+                kept.remove(fact)
+        return EdgeSet(tuple(items), tuple(kept))
+
+    # --- contrast
+
+    def contrast(self, above: int, below: int) -> tuple[NDArray[np.float64], EdgeSet | None]:
+        """What puts one item above another.
+
+        Returns:
+            for each item of the history the effect on the difference of the two scores, float64 ``[h]``; and the
+            smallest set found without which the second stands above the first, None where there is none.
+        """
+        columns = np.unique([above, below])
+        board = Board(self.person, columns)
+        first, second = (int(np.searchsorted(columns, one)) for one in (above, below))
+        size = len(self.person.items)
+        scores = board.scores(np.vstack([np.ones(size, dtype=bool), ~np.eye(size, dtype=bool)]))
+        difference = scores[:, first] - scores[:, second]
+        chosen = _Out(board, first, 1).greedy()
+        found = None if chosen is None else EdgeSet(tuple(self.person.items[chosen].tolist()))
+        return difference[0] - difference[1:], found
+
+
+def _margin(scores: NDArray[np.float64], at: int, k: int) -> NDArray[np.float64]:
+    """By how much an item is ahead of the one that would push it out of the first k: float64 ``[m]``; below 0 it is
+    out."""
+    others = np.delete(scores, at, axis=1)
+    if others.shape[1] < k:
+        return np.full(len(scores), np.inf)
+    return scores[:, at] - np.partition(others, others.shape[1] - k, axis=1)[:, others.shape[1] - k]
+
+
+class _Out:
+    """Interactions without which an item is out of the first k of a board."""
+
+    def __init__(self, board: Board, at: int, k: int) -> None:
+        self.board, self.at, self.k = board, at, k
+        self.size = len(board.person.items)
+
+    def margin(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+        # what is equal but for rounding has not been passed
+        scores = self.board.scores(kept)
+        return _margin(scores, self.at, self.k) + ROUNDING * np.abs(scores).max(axis=1)
+
+    def greedy(self) -> list[int] | None:
+        """Places in the history; None where the item stays without any."""
+        kept = np.ones(self.size, dtype=bool)
+        chosen: list[int] = []
+        tried = np.arange(self.size)
+        margin = self.margin(kept[None])[0]
+        while margin >= 0 and len(chosen) < self.size:
+            margins = self.margin(_without(kept, tried))
+            order = tried[np.argsort(margins, kind="stable")]
+            # one at a time at first, then several: what is superfluous comes back below
+            some = order[: 1 + len(chosen) // STRIDE]
+            chosen += some.tolist()
+            kept[some] = False
+            margin = float(margins.min()) if len(some) == 1 else self.margin(kept[None])[0]
+            tried = order[len(some) :][:TRIED]
+            if not len(tried):
+                tried = np.flatnonzero(kept)
+        if margin >= 0:
+            return None
+        for one in list(chosen):
+            again = kept.copy()
+            again[one] = True
+            if len(chosen) > 1 and self.margin(again[None])[0] < 0:
+                kept = again
+                chosen.remove(one)
+        return chosen
+
+    def smallest(self, size: int) -> tuple[int, ...] | None:
+        """The set of exactly so many that pushes it out furthest, of all there are; None where none does."""
+        best, found = 0.0, None
+        every = combinations(range(self.size), size)
+        while some := [one for _, one in zip(range(4096), every)]:
+            kept = np.ones((len(some), self.size), dtype=bool)
+            kept[np.arange(len(some))[:, None], np.array(some)] = False
+            margins = self.margin(kept)
+            at = int(np.argmin(margins))
+            if margins[at] < best:
+                best, found = float(margins[at]), some[at]
+        return found
+
+
+class _In:
+    """Interactions that alone keep an item among the first k of a board.
+
+    ``bare`` scores the item as if it had no facts; the others are scored by ``board``.
+    """
+
+    def __init__(self, board: Board, bare: Board, at: int, k: int) -> None:
+        self.board, self.bare, self.at, self.k = board, bare, at, k
+        self.size = len(board.person.items)
+
+    def margin(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+        scores = self.board.scores(kept)
+        if self.bare is not self.board:
+            scores[:, self.at] = self.bare.scores(kept)[:, self.at]
+        return _margin(scores, self.at, self.k) - ROUNDING * np.abs(scores).max(axis=1)
+
+    def greedy(self) -> list[int] | None:
+        """Places in the history; None where not even all are enough."""
+        kept = np.zeros(self.size, dtype=bool)
+        chosen: list[int] = []
+        tried = np.arange(self.size)
+        margin = self.margin(kept[None])[0]
+        while margin < 0 and len(chosen) < self.size:
+            margins = self.margin(~_without(~kept, tried))
+            order = tried[np.argsort(-margins, kind="stable")]
+            some = order[: 1 + len(chosen) // STRIDE]
+            chosen += some.tolist()
+            kept[some] = True
+            margin = float(margins.max()) if len(some) == 1 else self.margin(kept[None])[0]
+            tried = order[len(some) :][:TRIED]
+            if not len(tried):
+                tried = np.flatnonzero(~kept)
+        if margin < 0:
+            return None
+        for one in list(chosen):
+            again = kept.copy()
+            again[one] = False
+            if self.margin(again[None])[0] >= 0:
+                kept = again
+                chosen.remove(one)
+        return chosen
+
+
+def _without(kept: NDArray[np.bool_], tried: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """One row for each of those tried, with it taken out: bool ``[len(tried), h]``."""
+    rows = np.repeat(kept[None], len(tried), axis=0)
+    rows[np.arange(len(tried)), tried] = False
+    return rows
