@@ -160,7 +160,9 @@ def _lists(
     k: int,
 ) -> sp.csr_array:
     """The nearest of some items, worked out anew: CSR ``[len(some), items]``."""
-    left = sp.csr_array(sp.vstack([rows, new], format="csr")[np.where(place[some] >= 0, rows.shape[0] + place[some], some)])
+    left = sp.csr_array(
+        sp.vstack([rows, new], format="csr")[np.where(place[some] >= 0, rows.shape[0] + place[some], some)]
+    )
     scores = np.asarray((left @ turned).toarray(), dtype=np.float32)
     scores[:, items] = (left @ sp.csr_array(new.T)).toarray()
     scores[np.arange(len(some)), some] = 0.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.effects import Fact, Intervention
+from kgrec.effects import Fact
 from kgrec.flow.builder import Context
 from kgrec.flow.channels.around import Around
 from kgrec.flow.channels.chained import EaseThenSimilar, SimilarThenLow
@@ -21,7 +21,7 @@ from kgrec.flow.channels.content import Content
 from kgrec.flow.channels.knowledge import Knowledge
 from kgrec.flow.content import ItemContent
 from kgrec.flow.links import KEY, Links
-from kgrec.flow.model import Flow, FlowScorer
+from kgrec.flow.model import FlowScorer
 from kgrec.flow.part import Part
 from kgrec.flow.regression import foretell
 
@@ -90,7 +90,9 @@ def rebuilt(
         vectors = content.stacked(content.text, content.link_rows)
         new = np.flatnonzero((flow.catalogue.degree == 0) & (np.abs(vectors).sum(axis=1) > 0))
         placed = Content.place(channels["low"], before, vectors[new])
-        made["content"] = replace(channels["content"], factors=(channels["content"].factors[0], placed.T.copy()), targets=new)
+        made["content"] = replace(
+            channels["content"], factors=(channels["content"].factors[0], placed.T.copy()), targets=new
+        )
         foretold = np.zeros_like(foretold)
         foretold[new] = foretell(before, vectors[new])
     changed = tuple(made.get(channel.name, channel) for channel in flow.channels)
