@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, open_run, print_json, say
 from kgrec.cli.publish import As
+from kgrec.errors import UserError
 
 WHOLE = 100_000
 """Columns that no line fills."""
@@ -16,9 +18,22 @@ WHOLE = 100_000
 
 def explain(
     recipe: Recipe,
-    user: Annotated[str, typer.Option("--user", metavar="ID", show_default=False)],
-    item: Annotated[str, typer.Option("--item", metavar="ID", show_default=False)],
-    k: Annotated[int | None, typer.Option("-k", min=1, help="How many paths.", show_default="the recipe's")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="Whose list.", show_default=False)] = None,
+    item: Annotated[
+        str | None, typer.Option("--item", metavar="ID", help="Which item; else the whole list.", show_default=False)
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option("-k", "--k-paths", min=1, help="How many paths.", show_default="the recipe's")
+    ] = None,
+    instead_of: Annotated[
+        str | None,
+        typer.Option("--instead-of", metavar="ID", help="Why this item and not that one.", show_default=False),
+    ] = None,
+    all_users: Annotated[bool, typer.Option("--all", help="Every user's list, into a file (--out).")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="F.parquet", help="File for --all.", show_default=False)
+    ] = None,
+    length: Annotated[int, typer.Option("--list", metavar="N", min=1, help="Length of a list.")] = 10,
     browser: Annotated[
         bool, typer.Option("--browser", help="The link that shows it in Neo4j Browser, once it is published.")
     ] = False,
@@ -28,20 +43,39 @@ def explain(
     run_dir: RunDir = None,
     json: Json = False,
 ) -> None:
-    """The paths that carry a recommendation, as sentences and as a tree."""
+    """Why an item is recommended: paths, what it loses without them, and what its place hangs on."""
+    _check(user, item, instead_of, all_users, out, browser)
+    run = open_run(recipe, data, run_dir)
     if browser:
         from kgrec.publish.browser import show
 
-        address = open_run(recipe, data, run_dir).browser_link(user, item, name)
+        assert user is not None
+        assert item is not None
+        address = run.browser_link(user, item, name)
         if json:
             print_json({"link": address})
         else:
             say(address)
             show(address)
         return
-    explanation = open_run(recipe, data, run_dir).explain(user, item, k=k, lang=lang)
+    if all_users:
+        from kgrec.progress import terminal_progress
+
+        assert out is not None
+        written = run.explain_all(out, length, paths=k, lang=lang, progress=terminal_progress())
+        if json:
+            print_json({"out": str(out), "rows": written})
+        else:
+            say(f"{written:,} rows in {out}")
+        return
+    assert user is not None
+    if item is None:
+        found = run.explain_list(user, length, paths=k, lang=lang)
+    else:
+        found = [run.explain(user, item, k=k, lang=lang, instead_of=instead_of)]
     if json:
-        print_json(explanation.to_dict())
+        documents = [explanation.to_dict() for explanation in found]
+        print_json({"user": user, "list": documents} if item is None else documents[0])
         return
     from rich.console import Console
 
@@ -50,4 +84,18 @@ def explain(
     # A terminal wraps; a pipe gets whole lines.
     width = None if sys.stdout.isatty() else WHOLE
     tree = Console(file=sys.stdout, highlight=False, width=width)
-    tree.print(render(explanation), crop=False)
+    for explanation in found:
+        tree.print(render(explanation), crop=False)
+
+
+def _check(
+    user: str | None, item: str | None, instead_of: str | None, all_users: bool, out: Path | None, browser: bool
+) -> None:
+    if all_users != (out is not None):
+        raise UserError("--all and --out FILE go together")
+    if all_users == (user is not None):
+        raise UserError("one of --user ID and --all is needed")
+    if item is None and (browser or instead_of is not None or (all_users is False and user is None)):
+        raise UserError("this is asked of one item", remedy="--item ID")
+    if item is not None and all_users:
+        raise UserError("--all explains every user's list", remedy="leave --item out")

@@ -25,6 +25,7 @@ from kgrec.cli import (
     train,
     tune,
     unpublish,
+    what_if,
 )
 
 app = typer.Typer(
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (
-    *(init, run, build, train, evaluate, recommend, explain, publish, unpublish),
+    *(init, run, build, train, evaluate, recommend, explain, what_if, publish, unpublish),
     *(info, query, export, tune, bench),
 )
 for command in COMMANDS:

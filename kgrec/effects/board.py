@@ -33,23 +33,25 @@ class Board:
         self._prior = scorer.prior()[columns].astype(np.float64)
         self._log_degree = scorer.flow.catalogue.log_degree[columns]
 
-    def scores(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def scores(self, kept: NDArray[np.bool_], at: int | None = None) -> NDArray[np.float64]:
         """Scores after some subsets of the history: float64 ``[m, K]``.
 
         Args:
             kept: which items of the history stay, bool ``[m, h]``.
+            at: only this column: ``[m, 1]``.
         """
+        some = slice(None) if at is None else slice(at, at + 1)
         rows, places = np.nonzero(kept)
         sizes = kept.sum(axis=1)
         indptr = np.concatenate([[0], np.cumsum(sizes)])
         history = self.person.history
         histories = sp.csr_array((history.data[places], history.indices[places], indptr), (len(kept), history.shape[1]))
         log_size = np.log1p(sizes)
-        total = np.repeat(self._prior[None], len(kept), axis=0)
-        for name, some, weighted in self._terms(histories):
+        total = np.repeat(self._prior[None, some], len(kept), axis=0)
+        for name, gates, weighted in self._terms(histories):
             weights = np.zeros(kept.shape, dtype=np.float32)
             weights[rows, places] = weighted
-            total += coefficient(some, log_size, self._log_degree) * (weights @ self._flows[name])
+            total += coefficient(gates, log_size, self._log_degree[some]) * (weights @ self._flows[name][:, some])
         return total
 
     def _terms(self, histories: sp.csr_array) -> Any:

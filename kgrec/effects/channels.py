@@ -54,7 +54,7 @@ def prior_change(effects: FlowEffects, edit: LinkEdit) -> Flow:
 
 
 def _knowledge(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow | None:
-    """``v C'ᵀ - v C ᵀ`` with ``v`` the history's links: the columns of edited items, and all where the history has one."""
+    """``v' C'ᵀ - v Cᵀ`` with ``v`` the history's links: the edited items' columns, all where the history has one."""
     if channel.name == "kg":
         row, column, value = edit.near.entries
         return _spread(weighted, row, column, value)
@@ -72,7 +72,7 @@ def _knowledge(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted:
 
 
 def _around(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow:
-    """The ridge's inverse is learned; its flow is linear in the nearest (:class:`kgrec.flow.channels.around.Around`)."""
+    """The ridge's inverse is learned, its flow linear in the nearest (:class:`kgrec.flow.channels.around.Around`)."""
     inverse, diagonal = effects.inverse
     seen = effects.part.seen
     place = np.full(effects.snapshot.num_items, -1, dtype=np.int64)

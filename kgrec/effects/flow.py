@@ -8,7 +8,7 @@ channels, other people's walks, text vectors and embeddings, and the regression 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,7 +18,7 @@ from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import channels as linked
 from kgrec.effects.facts import Facts
-from kgrec.effects.intervention import Intervention
+from kgrec.effects.intervention import Fact, Intervention
 from kgrec.effects.links import LinkEdit, LinkGraph
 from kgrec.effects.person import Person
 from kgrec.errors import UserError
@@ -26,6 +26,9 @@ from kgrec.flow.candidates import coefficient
 from kgrec.flow.channels.rp3 import POWER
 from kgrec.flow.model import FlowScorer
 from kgrec.flow.part import Part
+
+EDITS = 256
+"""Edited links that are kept: many people's reasons pass the same facts."""
 
 
 class FlowEffects:
@@ -44,6 +47,7 @@ class FlowEffects:
         self._text = text
         self.channels = {channel.name: channel for channel in scorer.flow.channels}
         self.train = snapshot.matrix("train")
+        self.edit = lru_cache(EDITS)(self._edit)
 
     # --- people
 
@@ -72,8 +76,8 @@ class FlowEffects:
         if person.user is not None:
             total += self._own_walks(after)
         if intervention.drop_facts or intervention.add_facts:
-            total += self.by_links(after, self.edit(intervention))
-        return total
+            total += self.by_links(after, self.edit(intervention.drop_facts, intervention.add_facts))
+        return np.asarray(total)
 
     def check(self, person: Person, intervention: Intervention) -> None:
         """Refuses what cannot be done.
@@ -88,9 +92,9 @@ class FlowEffects:
             raise UserError("this interaction is in the history already", value=self._label(item))
         self.facts.check(sorted(intervention.drop_facts), sorted(intervention.add_facts))
 
-    def edit(self, intervention: Intervention) -> LinkEdit | None:
-        """The links after the facts of an intervention are gone or there; None where items share none."""
-        return None if self.graph is None else self.graph.edit(intervention)
+    def _edit(self, drop: frozenset[Fact], add: frozenset[Fact]) -> LinkEdit | None:
+        """The links after some facts are gone and others there; None where items share none."""
+        return None if self.graph is None else self.graph.edit(drop, add)
 
     def by_links(self, person: Person, edit: LinkEdit | None) -> NDArray[np.float32]:
         """What edited links change in the scores of a history: float32 ``[num_items]``."""

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects.facts import Facts
-from kgrec.effects.intervention import Fact, Intervention
+from kgrec.effects.intervention import Fact
 from kgrec.effects.near import Near, NearEdit, edit_near, nearer
 from kgrec.flow.content import CHAINED
 from kgrec.flow.hops import Node
 from kgrec.flow.links import Links
+from kgrec.flow.vectors import nearest_neighbours
 
 Key = tuple[str, bool, str, int]
 """A link: relation, outward, type and id of its node."""
@@ -66,17 +67,19 @@ class LinkGraph:
     @cached_property
     def alike(self) -> Near:
         """The few nearest of them, which the chained channels walk to."""
-        return nearer(self.near, CHAINED)
+        if self.neighbours >= CHAINED:
+            return nearer(self.near, CHAINED)
+        return Near(nearest_neighbours(self.rows, CHAINED), CHAINED)
 
     @cached_property
     def column(self) -> dict[Key, int]:
         """Link → column."""
         return {key: place for place, key in enumerate(self.links.links.iter_rows())}
 
-    def edit(self, intervention: Intervention) -> LinkEdit:
+    def edit(self, drop: frozenset[Fact], add: frozenset[Fact]) -> LinkEdit:
         """The links after some facts are gone and others there."""
         touched: dict[int, tuple[set[Fact], set[Fact]]] = {}
-        for number, facts in enumerate((intervention.drop_facts, intervention.add_facts)):
+        for number, facts in enumerate((drop, add)):
             for fact in facts:
                 for kind, item in {fact.source, fact.target}:
                     if kind == self.item_type:
@@ -87,7 +90,7 @@ class LinkGraph:
         indices = np.concatenate([np.zeros(0, dtype=np.int64), *columns])
         shape = (len(items), self.links.matrix.shape[1])
         matrix = sp.csr_array((np.ones(len(indices), dtype=np.float32), indices, indptr), shape)
-        relations = frozenset(fact.relation for fact in intervention.drop_facts | intervention.add_facts)
+        relations = frozenset(fact.relation for fact in drop | add)
         return LinkEdit(self, items, matrix, relations)
 
     def _columns(self, item: int, changed: tuple[set[Fact], set[Fact]]) -> NDArray[np.int64]:

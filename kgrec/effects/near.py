@@ -93,7 +93,7 @@ def edit_near(
     n, t = rows.shape[0], len(items)
     k = min(near.k, n - 1)
     if k < 1 or not t:
-        return NearEdit(np.zeros(0, dtype=np.int64), sp.csr_array((0, n), dtype=np.float32))
+        return NearEdit(np.zeros(0, dtype=np.int64), sp.csr_array(np.zeros((0, n), dtype=np.float32)))
     # from everybody's side, in the order of summation of everybody's own row
     after = sp.csr_array(_by_pairs(rows, new))
     before = sp.csr_array(near.by_target[items].T)
@@ -160,9 +160,8 @@ def _lists(
     k: int,
 ) -> sp.csr_array:
     """The nearest of some items, worked out anew: CSR ``[len(some), items]``."""
-    left = sp.csr_array(
-        sp.vstack([rows, new], format="csr")[np.where(place[some] >= 0, rows.shape[0] + place[some], some)]
-    )
+    both = sp.vstack([rows, new], format="csr")
+    left = sp.csr_array(both[np.where(place[some] >= 0, rows.shape[0] + place[some], some)])
     scores = np.asarray((left @ turned).toarray(), dtype=np.float32)
     scores[:, items] = (left @ sp.csr_array(new.T)).toarray()
     scores[np.arange(len(some)), some] = 0.0

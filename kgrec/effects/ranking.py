@@ -26,7 +26,7 @@ class Ranking:
     def top(self, scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         """Ids of the best k, best first, fewer where there are fewer."""
         ids, _ = top_k(scores[None], k, self.allowed)
-        return ids[0][ids[0] >= 0]
+        return np.asarray(ids[0][ids[0] >= 0])
 
     def place(self, scores: NDArray[np.float32], item: int) -> int | None:
         """Place of an item in the whole list, from 1; None where it may not stand there."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kgrec.effects.board import Board
@@ -21,6 +22,8 @@ from kgrec.effects.ranking import Ranking
 
 RIVALS = 200
 """Items of the list against which is searched."""
+BOARDS = 8
+"""Boards that are kept."""
 TRIED = 40
 """Interactions that are tried at a step: those that do most for the item."""
 STRIDE = 4
@@ -60,7 +63,44 @@ class SetSearch:
     def __init__(self, effects: FlowEffects, person: Person, ranking: Ranking, k: int) -> None:
         self.effects, self.person, self.ranking, self.k = effects, person, ranking, k
         self.scores = effects.score(person)
-        self.rivals = ranking.top(self.scores, RIVALS)
+        self.rivals = np.sort(ranking.top(self.scores, RIVALS))
+        self._boards: dict[tuple[bytes, tuple[str, ...]], Board] = {}
+
+    def holds(self, item: int) -> bool:
+        """Whether the item is among the first k."""
+        return self._listed(self.scores, item)
+
+    # --- single interactions
+
+    def effects_of_items(self, item: int) -> NDArray[np.float64]:
+        """What each interaction does to an item's score: float64 ``[h]``."""
+        size = len(self.person.items)
+        if not self.ranking.allowed[item]:
+            # an item of the history is reached over the person's own node, too
+            each = (self.effects.score(self.person, Intervention.without([one])) for one in self.person.items.tolist())
+            return np.array([float(self.scores[item]) - float(scores[item]) for scores in each])
+        board = self._board(np.union1d(self.rivals, [item]))
+        at = int(np.searchsorted(board.columns, item))
+        scores = board.scores(np.vstack([np.ones(size, dtype=bool), ~np.eye(size, dtype=bool)]), at)[:, 0]
+        return np.asarray(scores[0] - scores[1:])
+
+    def places_without(self, item: int, sets: Sequence[Iterable[int]]) -> list[int | None]:
+        """Places of an item without some sets of interactions."""
+        if not sets:
+            return []
+        people = [self.person.edited(frozenset(one), frozenset()) for one in sets]
+        rows = sp.csr_array(sp.vstack([one.history for one in people], format="csr"))
+        users = self.person.users
+        scores = self.person.scorer.score(rows, None if users is None else np.repeat(users, len(people)))
+        return [self.ranking.place(row, item) for row in scores]
+
+    def _board(self, columns: NDArray[np.int64], without: tuple[str, ...] = ()) -> Board:
+        key = (columns.tobytes(), without)
+        if key not in self._boards:
+            if len(self._boards) >= BOARDS:
+                self._boards.clear()
+            self._boards[key] = Board(self.person, columns, without)
+        return self._boards[key]
 
     # --- necessary
 
@@ -73,7 +113,7 @@ class SetSearch:
             exact: sets of up to so many interactions are searched for one by one before anything else.
         """
         columns = np.union1d(self.rivals, [item])
-        search = _Out(Board(self.person, columns), int(np.searchsorted(columns, item)), self.k)
+        search = _Out(self._board(columns), int(np.searchsorted(columns, item)), self.k)
         for size in range(1, exact + 1):
             found = search.smallest(size)
             if found is not None:
@@ -113,13 +153,13 @@ class SetSearch:
             return None
         node = (self.effects.snapshot.item_type, item)
         facts = self.effects.facts.of_node(node) if self.effects.graph is not None else frozenset()
-        bare = self.effects.edit(Intervention.without(facts=facts)) if facts else None
+        bare = self.effects.edit(facts, frozenset()) if facts else None
         rivals = np.union1d(self.rivals, [item])
         # rivals of short histories are met on the way
         for _ in range(2 * self.k):
-            board = Board(self.person, rivals, without=LITERAL if facts else ())
-            whole = Board(self.person, rivals) if facts else board
-            found = _In(whole, board, int(np.searchsorted(rivals, item)), self.k).greedy()
+            whole = self._board(rivals)
+            bare_board = self._board(rivals, LITERAL) if facts else whole
+            found = _In(whole, bare_board, int(np.searchsorted(rivals, item)), self.k).greedy()
             if found is None:
                 break
             rest = frozenset(self.person.items.tolist()) - frozenset(self.person.items[found].tolist())
@@ -166,7 +206,7 @@ class SetSearch:
         difference = scores[:, first] - scores[:, second]
         chosen = _Out(board, first, 1).greedy()
         found = None if chosen is None else EdgeSet(tuple(self.person.items[chosen].tolist()))
-        return difference[0] - difference[1:], found
+        return np.asarray(difference[0] - difference[1:]), found
 
 
 def _margin(scores: NDArray[np.float64], at: int, k: int) -> NDArray[np.float64]:
@@ -175,7 +215,8 @@ def _margin(scores: NDArray[np.float64], at: int, k: int) -> NDArray[np.float64]
     others = np.delete(scores, at, axis=1)
     if others.shape[1] < k:
         return np.full(len(scores), np.inf)
-    return scores[:, at] - np.partition(others, others.shape[1] - k, axis=1)[:, others.shape[1] - k]
+    last = np.partition(others, others.shape[1] - k, axis=1)[:, others.shape[1] - k]
+    return np.asarray(scores[:, at] - last)
 
 
 class _Out:
@@ -188,7 +229,7 @@ class _Out:
     def margin(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
         # what is equal but for rounding has not been passed
         scores = self.board.scores(kept)
-        return _margin(scores, self.at, self.k) + ROUNDING * np.abs(scores).max(axis=1)
+        return np.asarray(_margin(scores, self.at, self.k) + ROUNDING * np.abs(scores).max(axis=1))
 
     def greedy(self) -> list[int] | None:
         """Places in the history; None where the item stays without any."""
@@ -245,7 +286,7 @@ class _In:
         scores = self.board.scores(kept)
         if self.bare is not self.board:
             scores[:, self.at] = self.bare.scores(kept)[:, self.at]
-        return _margin(scores, self.at, self.k) - ROUNDING * np.abs(scores).max(axis=1)
+        return np.asarray(_margin(scores, self.at, self.k) - ROUNDING * np.abs(scores).max(axis=1))
 
     def greedy(self) -> list[int] | None:
         """Places in the history; None where not even all are enough."""

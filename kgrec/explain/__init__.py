@@ -8,10 +8,15 @@ from kgrec.explain.choose import Explains, explainer_of
 from kgrec.explain.types import Explanation, Node, Path, Relation
 
 if TYPE_CHECKING:
+    from kgrec.explain.causal import CausalExplainer
     from kgrec.explain.explainer import Explainer
     from kgrec.explain.flow import FlowExplainer
 
-_LAZY = {"Explainer": "kgrec.explain.explainer", "FlowExplainer": "kgrec.explain.flow"}
+_LAZY = {
+    "CausalExplainer": "kgrec.explain.causal",
+    "Explainer": "kgrec.explain.explainer",
+    "FlowExplainer": "kgrec.explain.flow",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +28,14 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["Explainer", "Explains", "Explanation", "FlowExplainer", "Node", "Path", "Relation", "explainer_of"]
+__all__ = [
+    "CausalExplainer",
+    "Explainer",
+    "Explains",
+    "Explanation",
+    "FlowExplainer",
+    "Node",
+    "Path",
+    "Relation",
+    "explainer_of",
+]

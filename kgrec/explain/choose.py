@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kgrec.config.outcome import ExplainConfig
+from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UserError
 from kgrec.explain.types import Explanation
@@ -27,6 +28,7 @@ class Explains(Protocol):
         rank: int | None = None,
         paths: int | None = None,
         lang: str | None = None,
+        instead_of: int | None = None,
     ) -> Explanation:
         """Explains one pair.
 
@@ -37,15 +39,30 @@ class Explains(Protocol):
             rank: the item's place in the user's ranking, if known: it is passed on.
             paths: how many; by default the configuration's.
             lang: language tag of the sentences; by default the configuration's.
+            instead_of: an item with which this one is compared.
 
         Raises:
             ValueError: neither a user nor a history, or an id out of range.
-            UserError: there are no words of this language.
+            UserError: there are no words of this language, or the model does not compare.
         """
 
 
-def explainer_of(snapshot: Snapshot, scorer: Scorer, config: ExplainConfig | None = None) -> Explains:
+def explainer_of(
+    snapshot: Snapshot,
+    scorer: Scorer,
+    config: ExplainConfig | None = None,
+    *,
+    text: Callable[[], Features | None] | None = None,
+    candidates: NDArray[np.bool_] | None = None,
+) -> Explains:
     """The explainer of a trained model.
+
+    Args:
+        snapshot: what it was trained on.
+        scorer: the model.
+        config: number of paths, and their words.
+        text: reads the text vectors that it was trained with, where it was; called when they are needed.
+        candidates: which items may be recommended, bool ``[num_items]``; all by default.
 
     Raises:
         UserError: the model does not explain its scores, or the configuration's language has no words.
@@ -55,9 +72,9 @@ def explainer_of(snapshot: Snapshot, scorer: Scorer, config: ExplainConfig | Non
     from kgrec.recommend.linear import LinearScorer
 
     if isinstance(scorer, FlowScorer):
-        from kgrec.explain.flow import FlowExplainer
+        from kgrec.explain.causal import CausalExplainer
 
-        return FlowExplainer(snapshot, scorer, config)
+        return CausalExplainer(snapshot, scorer, config, text, candidates)
     if isinstance(scorer, LinearScorer):
         from kgrec.explain.explainer import Explainer
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kgrec.config.recipe import ExplainConfig
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
+from kgrec.errors import UserError
 from kgrec.explain.hops import Hops, hop_graph
 from kgrec.explain.names import Names
 from kgrec.explain.search import BUDGET, Found, PathSearch
@@ -59,6 +60,7 @@ class Explainer:
         max_hops: int | None = None,
         budget: int = BUDGET,
         lang: str | None = None,
+        instead_of: int | None = None,
     ) -> Explanation:
         """Explains one pair.
 
@@ -73,8 +75,11 @@ class Explainer:
 
         Raises:
             ValueError: neither a user nor a history, or an id out of range.
-            UserError: there are no words of this language.
+            UserError: there are no words of this language, or ``instead_of`` is given: walks that meet in the middle
+                have no exact contrast.
         """
+        if instead_of is not None:
+            raise UserError("this model does not compare two items", remedy='set model.name to "flow"')
         snapshot, wording = self.snapshot, self.wordings.of(lang)
         if user is not None and not 0 <= user < snapshot.num_users:
             raise ValueError(f"user {user} is out of range ({snapshot.num_users} users)")

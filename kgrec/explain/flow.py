@@ -116,17 +116,32 @@ class FlowExplainer:
         among the heaviest are summed, not shown.  A path whose channel has others of the opposite sign between the
         same two items may be missed, never miscounted.
         """
+        self._check(user, item)
+        flows = self.flows(user, item, self._history(user, history))
+        return self._explanation(user, item, flows, rank, *self._search(flows, item, paths or self.config.paths), lang)
+
+    def _check(self, user: int | None, item: int) -> None:
         snapshot = self.snapshot
         if user is not None and not 0 <= user < snapshot.num_users:
             raise ValueError(f"user {user} is out of range ({snapshot.num_users} users)")
         if not 0 <= item < snapshot.num_items:
             raise ValueError(f"item {item} is out of range ({snapshot.num_items} items)")
-        wording = self.wordings.of(lang)
-        flows = self.flows(user, item, self._history(user, history))
+
+    def _explanation(
+        self,
+        user: int | None,
+        item: int,
+        flows: Flows,
+        rank: int | None,
+        found: Sequence[Heavy],
+        linked: Sequence[Linked],
+        lang: str | None,
+    ) -> Explanation:
+        """The sums and these paths, in words."""
+        snapshot, wording = self.snapshot, self.wordings.of(lang)
         prior = float(self.scorer.prior()[item])
         parts = flows.sent.sum(axis=1)
         total = float(parts.sum())
-        found, linked = self._search(flows, item, paths or self.config.paths)
         nodes = self._nodes(user, item, found, linked)
         target = nodes.named[snapshot.item_type, item]
         unknown = Node("", snapshot.user_type, "you")
@@ -195,7 +210,7 @@ class FlowExplainer:
                     of = linked.setdefault(node, {})
                     of[source] = of.get(source, 0.0) + carried.weight
             if heavy:
-                kept = {hops: one for hops, one in here.items() if _visits_once(source, hops)}
+                kept = {hops: one for hops, one in here.items() if visits_once(source, hops)}
                 paths.update(kept)
                 heaviest = nlargest(wanted, [*heaviest, *(abs(one.weight) for one in kept.values())])
         heavy_enough = [(hops, one) for hops, one in paths.items() if abs(one.weight) >= heaviest[-1]]
@@ -260,7 +275,8 @@ def _relation(hop: Hop, wording: Wording) -> Relation:
     return Relation(hop.kind, "forward", hop.kind, hop.kind, hop.support)
 
 
-def _visits_once(source: int, hops: tuple[Hop, ...]) -> bool:
+def visits_once(source: int, hops: tuple[Hop, ...]) -> bool:
+    """Whether a path from an item of the history comes to no node twice."""
     visited = [*(hop.source for hop in hops[:1]), *(hop.target for hop in hops)]
     return len(set(visited)) == len(visited)
 

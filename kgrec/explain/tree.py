@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kgrec.explain import verdicts
 from kgrec.explain.language import Language, plain
-from kgrec.explain.types import Explanation, Path
+from kgrec.explain.types import Causes, Explanation, Path
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -42,6 +43,18 @@ def render(explanation: Explanation) -> Tree:
     def weighed(weight: float, what: str, key: str = "weight") -> Text:
         return Text(f"{say(f'tree.{key}', weight=f'{weight:.3g}')}  {what}")
 
+    def does(path: Path) -> Text:
+        """What the item loses without the path; where that is not known, what the path carries."""
+        if path.effect is None:
+            return sentence(path.weight, path.text)
+        head = Text(f"{say('tree.effect', effect=f'{path.effect:.3g}')}  ", style="bold cyan")
+        head.append(f"{say('tree.share', share=f'{path.share:.3g}')}  ", style="cyan").append(
+            path.text, style="default"
+        )
+        if path.rank_without is not None:
+            head.append(f"  {verdicts.moved(explanation.rank, path.rank_without, language)}", style="yellow")
+        return head
+
     def sentence(weight: float, text: str) -> Text:
         return Text(f"{say('tree.weight', weight=f'{weight:.3g}')}  ", style="cyan").append(text, style="default")
 
@@ -52,7 +65,7 @@ def render(explanation: Explanation) -> Tree:
     head.append(f"  {say('tree.score', score=f'{explanation.score:.4f}')}", style="not bold")
     tree = Tree(head)
     for path in explanation.paths:
-        branch = tree.add(sentence(path.weight, path.text))
+        branch = tree.add(does(path))
         branch.add(Text(chain(path, explanation.lang), style="dim"))
     if explanation.paths:
         tree.add(weighed(explanation.other_paths, say(f"tree.other_{what}")))
@@ -67,6 +80,26 @@ def render(explanation: Explanation) -> Tree:
             branch.add(sentence(through.weight, through.text))
         channels = language.words["list.join"].join(f"{name} {part:.3g}" for name, part in explanation.channels)
         tree.add(Text(say("tree.channels", channels=channels)))
+    if explanation.causes is not None:
+        _add_causes(tree, explanation.causes)
+        tree.add(Text(verdicts.claim(language), style="dim"))
     for note in explanation.notes:
         tree.add(Text(plain(note), style="italic"))
     return tree
+
+
+def _add_causes(tree: Tree, causes: Causes) -> None:
+    from rich.text import Text
+
+    sets = [one for one in (causes.necessary, causes.sufficient) if one]
+    texts = list(causes.texts)
+    if causes.necessary is None and texts:
+        tree.add(Text(texts.pop(0)))
+    for text, edges in zip(texts, sets, strict=False):
+        branch = tree.add(Text(text))
+        for edge in edges:
+            branch.add(Text(plain(edge.text)))
+    if causes.contrast is not None:
+        branch = tree.add(Text(plain(causes.contrast.text)))
+        for edge in causes.contrast.edges:
+            branch.add(Text(f"{edge.effect:.3g}  ", style="cyan").append(plain(edge.text), style="default"))

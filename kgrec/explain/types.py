@@ -65,6 +65,9 @@ class Path:
         meeting: of a propagation, where both sides can meet at several nodes: position of the one that carries the
             largest part of the weight.
         channels: of a flow: the channels that the path is part of.
+        effect: of a flow: the score less the score without the path's edges (its interaction and its facts; what was
+            learned is held fixed), worked out anew; edges serve many paths, so it is not the share.
+        rank_without: of a flow: the item's place without these edges, where it may stand in the list.
     """
 
     nodes: tuple[Node, ...]
@@ -73,6 +76,13 @@ class Path:
     text: str
     meeting: int = 0
     channels: tuple[str, ...] = ()
+    effect: float | None = None
+    rank_without: int | None = None
+
+    @property
+    def share(self) -> float:
+        """Its additive part of the score, in the score's unit: with the prior, shares sum up to the score."""
+        return self.weight
 
     @property
     def literal(self) -> bool:
@@ -84,9 +94,100 @@ class Path:
             "nodes": [{"id": node.id, "type": node.type, "label": node.label} for node in self.nodes],
             "relations": [hop.to_dict() for hop in self.relations],
             "weight": self.weight,
+            "share": self.share,
+            "effect": self.effect,
+            "rank_without": self.rank_without,
             "text": self.text,
             "channels": list(self.channels),
             "literal": self.literal,
+        }
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One edge that can be taken away: an interaction of the person, or a fact.
+
+    Attributes:
+        source, target: its ends as the graph holds it.
+        relation: of the edge.
+        text: the edge as a noun.
+        effect: of a contrast: what it does to the difference of the two scores.
+    """
+
+    source: Node
+    relation: Relation
+    target: Node
+    text: str
+    effect: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        ends = {
+            side: {"id": node.id, "type": node.type, "label": node.label}
+            for side, node in (("source", self.source), ("target", self.target))
+        }
+        content = {**ends, "relation": self.relation.name, "kind": self.relation.kind, "text": self.text}
+        return content if self.effect is None else content | {"effect": self.effect}
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What puts the item above another one, or the other above it.
+
+    Attributes:
+        other: key of the other item; label: what people call it.
+        above: whether the explained item stands above it.
+        difference: score of the explained item less that of the other.
+        edges: the interactions that do most for the one above against the one below, with their effects on the
+            difference.
+        turned_by: the smallest set found without which the order is the other way round; None where there is none.
+        text: the contrast as a sentence.
+    """
+
+    other: str
+    label: str
+    above: bool
+    difference: float
+    edges: tuple[Edge, ...]
+    turned_by: tuple[Edge, ...] | None
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "instead_of": self.other,
+            "label": self.label,
+            "above": self.above,
+            "difference": self.difference,
+            "edges": [edge.to_dict() for edge in self.edges],
+            "turned_by": None if self.turned_by is None else [edge.to_dict() for edge in self.turned_by],
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True)
+class Causes:
+    """What the item's place in the list hangs on.
+
+    Attributes:
+        k: length of the list.
+        necessary: the smallest set found without which it is not among the first k; None where there is none.
+        sufficient: the smallest set found that alone keeps it there, the rest of the person's and the item's edges
+            gone; None where it is not there.
+        contrast: with another item, where one was named.
+        texts: what the two sets mean, as sentences.
+    """
+
+    k: int
+    necessary: tuple[Edge, ...] | None
+    sufficient: tuple[Edge, ...] | None
+    contrast: Contrast | None = None
+    texts: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        sets = {"necessary": self.necessary, "sufficient": self.sufficient}
+        return {
+            "k": self.k,
+            **{name: None if one is None else [edge.to_dict() for edge in one] for name, one in sets.items()},
+            "contrast": None if self.contrast is None else self.contrast.to_dict(),
         }
 
 
@@ -123,7 +224,7 @@ class Explanation:
         item_label: what people call the item.
         rank: position in the user's ranking from 1, where known.
         score: the model's.
-        paths: the heaviest ones, heaviest first.
+        paths: of a flow those with the largest effects, else the heaviest ones; the first is the foremost.
         paths_total: what all walks between the two carry, of every length, shown or not.
         remainder: what no path carries: inner products between *different* nodes that the two sides reach.
         notes: what the reader should know besides.
@@ -132,6 +233,7 @@ class Explanation:
         knowledge: of a flow: share of the score, by size, that paths over facts of the knowledge graph carry.
         entities: of a flow: the entities that most of it goes through.
         lang: language tag of the sentences and notes.
+        causes: of a flow: what the item's place hangs on.
     """
 
     user: str
@@ -148,6 +250,7 @@ class Explanation:
     knowledge: float | None = None
     entities: tuple[Through, ...] = ()
     lang: str = "en"
+    causes: Causes | None = None
 
     @property
     def other_paths(self) -> float:
@@ -178,4 +281,5 @@ class Explanation:
             "entities": [through.to_dict() for through in self.entities],
             "notes": list(self.notes),
             "lang": self.lang,
+            **(Causes(0, None, None) if self.causes is None else self.causes).to_dict(),
         }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from kgrec.dataset.snapshot import Snapshot
     from kgrec.explain import Explains, Explanation
+    from kgrec.explain.whatif import WhatIf
     from kgrec.pipeline.publish import Published, To
     from kgrec.recommend import History, Scorer
     from kgrec.recommend.new_items import NewItem
@@ -210,8 +211,31 @@ class Run:
             UserError: the model does not explain; says which do.
         """
         from kgrec.explain import explainer_of
+        from kgrec.pipeline.candidates import candidates_of
+        from kgrec.pipeline.why import text_reader
 
-        return explainer_of(self.snapshot, self.scorer, self.recipe.explain)
+        candidates = candidates_of(self.snapshot, self.recipe)
+        return explainer_of(
+            self.snapshot, self.scorer, self.recipe.explain, text=text_reader(self), candidates=candidates
+        )
+
+    def model_digest(self) -> str:
+        """Hash of everything that the trained model was made from.
+
+        Raises:
+            StaleError: see :attr:`snapshot`.
+        """
+        self._directory.folder(self._road.model)
+        return self._directory.key(self._road.model)
+
+    def text_folder(self) -> Path | None:
+        """Where the text vectors are that the model was trained with; None where it read none.
+
+        Raises:
+            StaleError: see :attr:`snapshot`.
+        """
+        text = self._road.text if self._road.text in self._road.model.upstream else None
+        return None if text is None else self._directory.folder(text)
 
     def at_knowledge(self, knowledge: float) -> Run:
         """The same run with its flow at another place between accuracy and knowledge.
@@ -414,9 +438,7 @@ class Run:
 
         if isinstance(items, Path):
             items = read_new_items(items)
-        text = self._road.text if self._road.text in self._road.model.upstream else None
-        folder = None if text is None else self._directory.folder(text)
-        return make_arrivals(self.recipe, self.snapshot, self.scorer, folder, items, progress)
+        return make_arrivals(self.recipe, self.snapshot, self.scorer, self.text_folder(), items, progress)
 
     def listed(
         self,
@@ -470,17 +492,26 @@ class Run:
 
         return candidates_of(self.snapshot, self.recipe, candidates, node_type, progress)
 
-    def explain(self, user: str, item: str, k: int | None = None, *, lang: str | None = None) -> Explanation:
-        """The paths that carry a recommendation.
+    def explain(
+        self,
+        user: str,
+        item: str,
+        k: int | None = None,
+        *,
+        lang: str | None = None,
+        instead_of: str | None = None,
+    ) -> Explanation:
+        """Why an item stands where it stands in a user's list: paths with what the item loses without them.
 
         Args:
             user, item: ids in the source tables, or IRIs.
             k: how many paths; by default the recipe's.
             lang: language tag of the sentences; by default the recipe's.
+            instead_of: id of an item with which it is compared.
 
         Raises:
             UnknownIdError: no such user or item; the nearest are named.
-            UserError: there are no words of this language.
+            UserError: there are no words of this language, or the model does not compare.
         """
         if k is not None and k < 1:
             raise UserError("paths are counted from 1", value=k)
@@ -488,9 +519,78 @@ class Run:
         from kgrec.recommend import rank_of
 
         u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
+        other = None if instead_of is None else self.snapshot.item_id(instead_of)
+        if other == i:
+            raise UserError("an item is compared with another one", value=instead_of)
         mask = candidates_of(self.snapshot, self.recipe)
         rank = rank_of(self.scorer, self.snapshot, u, i, mask)
-        return self.explainer.explain(u, i, rank=rank, paths=k, lang=lang)
+        return self.explainer.explain(u, i, rank=rank, paths=k, lang=lang, instead_of=other)
+
+    def explain_list(
+        self, user: str, k: int = 10, *, paths: int | None = None, lang: str | None = None
+    ) -> list[Explanation]:
+        """:meth:`explain` for every item of a user's list of ``k``."""
+        from kgrec.pipeline.why import explain_list
+
+        return explain_list(self, user, k, paths=paths, lang=lang)
+
+    def explain_all(
+        self,
+        out: str | Path,
+        k: int = 10,
+        *,
+        paths: int | None = None,
+        lang: str | None = None,
+        progress: Progress = SILENT,
+    ) -> int:
+        """Every user's list explained, into a Parquet file of one row a path; its number of rows.
+
+        Goes on where it was cut off.  See :mod:`kgrec.pipeline.why_all` for the columns.
+        """
+        from kgrec.pipeline.why_all import explain_all
+
+        return explain_all(self, Path(out), k, paths, lang, progress)
+
+    def what_if(
+        self,
+        user: str | None = None,
+        *,
+        history: Sequence[str] | History | None = None,
+        k: int = 10,
+        drop_items: Sequence[str] = (),
+        add_items: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        add: Sequence[str] = (),
+        drop_entities: Sequence[str] = (),
+        drop_relations: Sequence[str] = (),
+        progress: Progress = SILENT,
+    ) -> WhatIf:
+        """What would be recommended had things been otherwise; nothing is trained, and nothing stored changes.
+
+        Args:
+            user: a user of the data; or else
+            history: items of somebody whom the model never saw, the latest last, or with ratings and times.
+            k: length of the lists.
+            drop_items, add_items: interactions taken away and added, by the item's id.
+            drop, add: facts, each ``subject,predicate,object`` (ids, labels or IRIs).
+            drop_entities, drop_relations: nodes and relations that lose all their facts.
+            progress: is told which items of a history are unknown.
+
+        Raises:
+            UnknownIdError: a name is nobody's; the nearest are named.
+            UserError: what is to go is not there, or what is to come is; or the model has no exact what-if.
+        """
+        from kgrec.pipeline.why import what_if
+
+        changes: dict[str, Sequence[str]] = {
+            "drop_items": drop_items,
+            "add_items": add_items,
+            "drop": drop,
+            "add": add,
+            "drop_entities": drop_entities,
+            "drop_relations": drop_relations,
+        }
+        return what_if(self, user, history, k, changes, progress)
 
     def publish(
         self,

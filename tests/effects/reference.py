@@ -64,12 +64,22 @@ class FixedLinks(Links):
         return made
 
 
+_KEPT: dict[int, Part] = {}
+
+
+def _before(snapshot: Snapshot, text: Features | None, neighbours: int, max_dense: int) -> Part:
+    """The part as it was, with what it works out when it is asked."""
+    if id(snapshot) not in _KEPT:
+        _KEPT[id(snapshot)] = Part.of(snapshot, text, None, neighbours, max_dense)
+    return _KEPT[id(snapshot)]
+
+
 def rebuilt(
     snapshot: Snapshot, scorer: FlowScorer, text: Features | None, drop: Iterable[Fact], add: Iterable[Fact]
 ) -> FlowScorer:
     """The model over the edited graph, everything learned and counted as it was."""
     flow, config = scorer.flow, scorer.flow.config
-    before = Part.of(snapshot, text, None, config.neighbours, config.max_dense)
+    before = _before(snapshot, text, config.neighbours, config.max_dense)
     if before.content.links is None:
         return scorer
     links = FixedLinks.after(edited_snapshot(snapshot, drop, add), before.content.links)
@@ -80,7 +90,7 @@ def rebuilt(
     context = Context(config, built=built)
     made = {}
     for builder in (Knowledge(), Around(), EaseThenSimilar(), SimilarThenLow()):
-        if builder.missing(part) is None and any(c.family == builder.name for c in flow.channels):
+        if any(c.family == builder.name for c in flow.channels):
             made.update({channel.name: channel for channel in builder.build(part, context)})
     made.pop("around:text", None)
     foretold = flow.catalogue.foretold
@@ -90,9 +100,8 @@ def rebuilt(
         vectors = content.stacked(content.text, content.link_rows)
         new = np.flatnonzero((flow.catalogue.degree == 0) & (np.abs(vectors).sum(axis=1) > 0))
         placed = Content.place(channels["low"], before, vectors[new])
-        made["content"] = replace(
-            channels["content"], factors=(channels["content"].factors[0], placed.T.copy()), targets=new
-        )
+        source = channels["content"].factors[0]
+        made["content"] = replace(channels["content"], factors=(source, placed.T.copy()), targets=new)
         foretold = np.zeros_like(foretold)
         foretold[new] = foretell(before, vectors[new])
     changed = tuple(made.get(channel.name, channel) for channel in flow.channels)

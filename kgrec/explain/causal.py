@@ -1,0 +1,255 @@
+"""Why a flow recommends an item, as what its place would be without each reason: causal-style explanation.
+
+Interventions on the model's own inputs, worked out anew (:mod:`kgrec.effects`); no claim about people's minds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kgrec.config.outcome import ExplainConfig
+from kgrec.dataset.features import Features
+from kgrec.dataset.snapshot import INTERACTS, Snapshot
+from kgrec.effects import EdgeSet, Fact, FlowEffects, Intervention, Person, Ranking, SetSearch
+from kgrec.explain import verdicts
+from kgrec.explain.flow import Carried, FlowExplainer, Flows, Heavy, visits_once
+from kgrec.explain.types import Causes, Contrast, Edge, Explanation, Node, Relation
+from kgrec.explain.wording import Wording
+from kgrec.flow.hops import Hop
+from kgrec.flow.model import FlowScorer
+from kgrec.recommend.lists import SEEN
+
+WITH_FACTS = 4
+"""Paths with facts whose effect is looked at, the heaviest."""
+PEOPLE = 16
+"""People whose lists are remembered."""
+
+
+class Reason(NamedTuple):
+    """A path with what it does."""
+
+    path: Heavy
+    items: frozenset[int]
+    facts: frozenset[Fact]
+    effect: float
+    place: int | None
+
+
+class CausalExplainer(FlowExplainer):
+    """Explains pairs of one fitted flow with effects, places, necessary and sufficient sets.
+
+    Args:
+        snapshot: what the model was fitted on.
+        scorer: the fitted model.
+        config: number of paths, and their words.
+        text: reads the text vectors that the model was fitted with, where it was; called when they are needed.
+        candidates: which items may be recommended, bool ``[num_items]``; all by default.
+        k: length of the list.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        scorer: FlowScorer,
+        config: ExplainConfig | None = None,
+        text: Callable[[], Features | None] | None = None,
+        candidates: NDArray[np.bool_] | None = None,
+        k: int = 10,
+    ) -> None:
+        super().__init__(snapshot, scorer, config)
+        self.effects, self.k = FlowEffects(snapshot, scorer, text), k
+        self.candidates = np.ones(snapshot.num_items, dtype=bool) if candidates is None else candidates
+        self._seen = snapshot.matrix(*SEEN)
+        self.listed = lru_cache(PEOPLE)(self._listed)
+
+    def explain(
+        self,
+        user: int | None,
+        item: int,
+        *,
+        history: Sequence[int] | NDArray[np.int64] | None = None,
+        rank: int | None = None,
+        paths: int | None = None,
+        lang: str | None = None,
+        instead_of: int | None = None,
+    ) -> Explanation:
+        """Explains one pair; see :meth:`kgrec.explain.choose.Explains.explain`.
+
+        The paths are those with the largest effects, one for each set of edges: several channels may carry what one
+        interaction does.  Ties are broken by share, then by id.
+
+        Args:
+            instead_of: an item with which this one is compared.
+        """
+        self._check(user, item)
+        liked = self._history(user, history)
+        listed = self.listed(user, None if history is None else tuple(liked.tolist()))
+        flows = self.flows(user, item, liked)
+        place = listed.ranking.place(listed.scores, item)
+        wanted = paths or self.config.paths
+        found, linked = self._search(flows, item, max(2 * wanted, WITH_FACTS))
+        reasons = self._reasons(listed, flows, item, found, wanted)
+        whole = self._explanation(
+            user, item, flows, place if rank is None else rank, [r.path for r in reasons], linked, lang
+        )
+        shown = tuple(
+            replace(path, effect=reason.effect, rank_without=reason.place)
+            for path, reason in zip(whole.paths, reasons, strict=True)
+        )
+        return replace(whole, paths=shown, causes=self._causes(listed, user, item, reasons, instead_of, lang))
+
+    # --- people
+
+    def _listed(self, user: int | None, history: tuple[int, ...] | None) -> SetSearch:
+        if user is None:
+            ids = np.array(history or (), dtype=np.int64)
+            row = sp.csr_array(
+                (np.ones(len(ids), dtype=np.float32), ids, np.array([0, len(ids)])), shape=(1, self.snapshot.num_items)
+            )
+            person = Person.newcomer(self.scorer, row)
+            known = ids
+        else:
+            person = self.effects.person(user, None if history is None else np.array(history, dtype=np.int64))
+            known = np.union1d(self._seen[[user]].indices, person.items)
+        allowed = self.candidates.copy()
+        allowed[known] = False
+        return SetSearch(self.effects, person, Ranking(allowed), self.k)
+
+    # --- effects
+
+    def _reasons(self, listed: SetSearch, flows: Flows, item: int, found: Sequence[Heavy], wanted: int) -> list[Reason]:
+        """The paths with the largest effects, each with edges of its own."""
+        single = listed.effects_of_items(item)
+        heaviest: dict[int, Heavy] = {}
+        for hops, carried in found:
+            heaviest.setdefault(carried.source, (hops, carried))
+        history = listed.person.items
+        for j in np.argsort(-single, kind="stable")[:wanted].tolist():
+            if int(history[j]) not in heaviest and (path := self._heaviest_from(flows, item, j)) is not None:
+                heaviest[int(history[j])] = path
+        chosen = [
+            Reason(path, frozenset([source]), frozenset(), float(single[np.searchsorted(history, source)]), None)
+            for source, path in heaviest.items()
+            if not self._facts_of(path)
+        ]
+        with_facts = [path for path in [*found, *heaviest.values()] if self._facts_of(path)]
+        seen: set[tuple[frozenset[int], frozenset[Fact]]] = set()
+        for path in sorted(with_facts, key=lambda one: -abs(one[1].weight)):
+            edges = frozenset([path[1].source]), self._facts_of(path)
+            if edges in seen or len(seen) >= WITH_FACTS:
+                continue
+            seen.add(edges)
+            scores = self.effects.score(listed.person, Intervention.without(*edges))
+            effect = float(listed.scores[item]) - float(scores[item])
+            chosen.append(Reason(path, *edges, effect, listed.ranking.place(scores, item)))
+        chosen.sort(key=lambda one: (-one.effect, -one.path[1].weight, len(one.path[0]), one.path[1].source))
+        return self._placed(listed, item, chosen[:wanted])
+
+    def _placed(self, listed: SetSearch, item: int, reasons: list[Reason]) -> list[Reason]:
+        """With the place without each."""
+        open_ = [reason.items for reason in reasons if not reason.facts]
+        places = iter(listed.places_without(item, open_))
+        return [reason if reason.facts else reason._replace(place=next(places)) for reason in reasons]
+
+    def _heaviest_from(self, flows: Flows, item: int, j: int) -> Heavy | None:
+        """The heaviest path from one item of the history."""
+        here: dict[tuple[Hop, ...], Carried] = {}
+        for c, channel in enumerate(self.channels):
+            for hops, weight in self.spelled_out(flows, item, c, j):
+                if visits_once(int(flows.history[j]), hops):
+                    here.setdefault(hops, Carried(int(flows.history[j]))).add(weight, channel.name)
+        return max(here.items(), key=lambda one: abs(one[1].weight)) if here else None
+
+    def _facts_of(self, path: Heavy) -> frozenset[Fact]:
+        between = self.effects.facts.between
+        return frozenset(
+            between(hop.source, hop.relation, hop.target, hop.outward) for hop in path[0] if hop.kind == "fact"
+        )
+
+    # --- sets
+
+    def _causes(
+        self,
+        listed: SetSearch,
+        user: int | None,
+        item: int,
+        reasons: Sequence[Reason],
+        instead_of: int | None,
+        lang: str | None,
+    ) -> Causes:
+        wording = self.wordings.of(lang)
+        facts = sorted(set().union(*(reason.facts for reason in reasons)))
+        inside = listed.holds(item)
+        necessary = listed.necessary(item, facts) if inside else None
+        sufficient = listed.sufficient(item) if inside else None
+        texts = []
+        if inside:
+            texts.append(verdicts.necessary(None if necessary is None else len(necessary), self.k, wording.language))
+            if sufficient is not None and len(sufficient):
+                texts.append(verdicts.sufficient(len(sufficient), self.k, wording.language))
+        other = None if instead_of is None else self._contrast(listed, user, item, instead_of, wording)
+        return Causes(
+            self.k,
+            None if necessary is None else self._edges(user, necessary, wording),
+            None if sufficient is None else self._edges(user, sufficient, wording),
+            other,
+            tuple(texts),
+        )
+
+    def _contrast(self, listed: SetSearch, user: int | None, item: int, other: int, wording: Wording) -> Contrast:
+        difference = float(listed.scores[item]) - float(listed.scores[other])
+        above, below = (item, other) if difference >= 0 else (other, item)
+        effects, turned = listed.contrast(above, below)
+        most = [j for j in np.argsort(-effects, kind="stable")[: self.config.paths].tolist() if effects[j] > 0]
+        picked = EdgeSet(tuple(listed.person.items[most].tolist()))
+        edges = tuple(
+            replace(edge, effect=float(effects[j])) for edge, j in zip(self._edges(user, picked, wording), most)
+        )
+        first, second = self._named([above, below])
+        things = [edge.text for edge in edges]
+        text = verdicts.contrast(first, second, things, wording.language) if things else ""
+        label = (second if above == item else first).label
+        position = self.snapshot.offsets[self.snapshot.item_type] + other
+        return Contrast(
+            self.names.keys([position])[position],
+            label,
+            above == item,
+            difference,
+            edges,
+            None if turned is None else self._edges(user, turned, wording),
+            text,
+        )
+
+    def _named(self, items: Sequence[int]) -> list[Node]:
+        at = [self.snapshot.offsets[self.snapshot.item_type] + item for item in items]
+        nodes = self.names.nodes(sorted(set(at)))
+        return [nodes[one] for one in at]
+
+    def _edges(self, user: int | None, edges: EdgeSet, wording: Wording) -> tuple[Edge, ...]:
+        """Edges with their names."""
+        offsets = self.snapshot.offsets
+        ends = [(self.snapshot.item_type, item) for item in edges.items]
+        ends += [end for fact in edges.facts for end in (fact.source, fact.target)]
+        person: Node = Node("", self.snapshot.user_type, "you")
+        if user is not None:
+            ends.append((self.snapshot.user_type, user))
+        named = self.names.nodes(sorted({offsets[kind] + place for kind, place in ends}))
+        if user is not None:
+            person = named[offsets[self.snapshot.user_type] + user]
+        found = []
+        had = Relation(INTERACTS, "forward", INTERACTS, "interaction")
+        for item in edges.items:
+            node = named[offsets[self.snapshot.item_type] + item]
+            found.append(Edge(person, had, node, verdicts.thing(person, had, node, wording)))
+        for fact in edges.facts:
+            source, target = (named[offsets[kind] + place] for kind, place in (fact.source, fact.target))
+            relation = Relation(fact.relation, "forward", wording.relations.label(fact.relation), "fact")
+            found.append(Edge(source, relation, target, verdicts.thing(source, relation, target, wording)))
+        return tuple(found)

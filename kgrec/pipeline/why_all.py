@@ -1,0 +1,107 @@
+"""Every user's list explained, into one file; what is finished is kept through a kill.
+
+One row a path: user, rank, item, label, score, path (from 1), text, share, effect, rank_without, and of the item the
+sizes of its necessary and sufficient sets and their edges as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from kgrec.errors import UserError
+from kgrec.pipeline.files import digest
+from kgrec.progress import Progress
+from kgrec.recommend.lists import recommend
+
+if TYPE_CHECKING:
+    from kgrec.explain import Explanation
+    from kgrec.pipeline.run import Run
+
+USERS = 64
+"""Users whose rows are written at a time."""
+SCHEMA: dict[str, Any] = {
+    "user": pl.String,
+    "rank": pl.Int64,
+    "item": pl.String,
+    "label": pl.String,
+    "score": pl.Float64,
+    "path": pl.Int64,
+    "text": pl.String,
+    "share": pl.Float64,
+    "effect": pl.Float64,
+    "rank_without": pl.Int64,
+    "necessary": pl.String,
+    "sufficient": pl.String,
+}
+
+
+def explain_all(run: Run, out: Path, k: int, paths: int | None, lang: str | None, progress: Progress) -> int:
+    """See :meth:`kgrec.pipeline.run.Run.explain_all`.
+
+    Raises:
+        UserError: the file's folder does not exist.
+    """
+    if not out.parent.is_dir():
+        raise UserError("the folder does not exist", file=out.parent, remedy="make it first, or name another file")
+    snapshot = run.snapshot
+    # another model, list or language starts anew
+    mark = digest({"model": run.model_digest(), "k": k, "paths": paths, "lang": lang or run.recipe.explain.lang})
+    parts = out.with_name(f".{out.name}.{mark[:16]}")
+    for other in out.parent.glob(f".{out.name}.*"):
+        if other != parts and other.is_dir():
+            shutil.rmtree(other)
+    parts.mkdir(exist_ok=True)
+    starts = range(0, snapshot.num_users, USERS)
+    with progress.task("explaining", snapshot.num_users, "users") as task:
+        for start in starts:
+            users = np.arange(start, min(start + USERS, snapshot.num_users))
+            file = parts / f"{start:09d}.parquet"
+            if not file.exists():
+                draft = file.with_suffix(".draft")
+                _rows(run, users, k, paths, lang).write_parquet(draft, compression="zstd", statistics=False)
+                draft.replace(file)
+            task.advance(len(users))
+    files = [parts / f"{start:09d}.parquet" for start in starts]
+    draft = parts / "whole"
+    pl.scan_parquet(files).sink_parquet(draft, compression="zstd", statistics=False)
+    draft.replace(out)
+    shutil.rmtree(parts)
+    return int(pl.scan_parquet(out).select(pl.len()).collect().item())
+
+
+def _rows(run: Run, users: np.ndarray, k: int, paths: int | None, lang: str | None) -> pl.DataFrame:
+    snapshot = run.snapshot
+    keys = snapshot.of_type(snapshot.user_type).select(pl.coalesce("key", "iri")).to_series().gather(users).to_list()
+    from kgrec.pipeline.candidates import candidates_of
+
+    frame = recommend(run.scorer, snapshot, keys, k, candidates=candidates_of(snapshot, run.recipe))
+    items = snapshot.of_type(snapshot.item_type).select(pl.coalesce("key", "iri"), "id")
+    place = dict(items.iter_rows())
+    number = dict(zip(keys, users.tolist()))
+    rows: list[tuple[Any, ...]] = []
+    for user, rank, item in frame.select("user", "rank", "item").iter_rows():
+        found = run.explainer.explain(number[user], place[item], rank=rank, paths=paths, lang=lang)
+        rows += _of(user, found)
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _of(user: str, found: Explanation) -> list[tuple[Any, ...]]:
+    sets: list[str | None] = [None, None]
+    if found.causes is not None:
+        sets = [
+            None if one is None else json.dumps([edge.text for edge in one], ensure_ascii=False)
+            for one in (found.causes.necessary, found.causes.sufficient)
+        ]
+    head = (user, found.rank, found.item, found.item_label, found.score)
+    if not found.paths:
+        return [(*head, None, None, None, None, None, *sets)]
+    return [
+        (*head, n, path.text, path.share, path.effect, path.rank_without, *sets)
+        for n, path in enumerate(found.paths, 1)
+    ]
