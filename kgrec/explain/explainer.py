@@ -8,6 +8,7 @@ rest are inner products of different nodes: no path carries them, and they are g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from kgrec.config.recipe import ExplainConfig
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
 from kgrec.errors import UserError
+from kgrec.explain.effect import interaction_effects
 from kgrec.explain.hops import Hops, hop_graph
 from kgrec.explain.names import Names
 from kgrec.explain.search import BUDGET, Found, PathSearch
@@ -111,10 +113,11 @@ class Explainer:
             budget,
         )
         found = search.run(hops)
+        effects = self._effects(found, histories, user, item)
         ids = sorted({node for path in found for node in path.nodes} | {i} | ({u} if u >= 0 else set()))
         nodes = self.names.nodes(ids)
         nodes[-1] = Node("", snapshot.user_type, "you")
-        shown = tuple(self._path(path, nodes, wording) for path in found)
+        shown = tuple(replace(self._path(path, nodes, wording), effect=effects.get(path.nodes[1])) for path in found)
 
         notes, say = [], wording.language.say
         if item in liked:
@@ -139,6 +142,15 @@ class Explainer:
             tuple(notes),
             lang=wording.language.tag,
         )
+
+    def _effects(
+        self, found: Sequence[Found], histories: sp.csr_array, user: int | None, item: int
+    ) -> dict[int, float]:
+        """Node with which a path begins → effect of the interaction with it, where it is one."""
+        first = {path.nodes[1] for path in found if path.kinds[0] == 2 * self.interacts}
+        removed = sorted(node - self.item_offset for node in first)
+        effects = interaction_effects(self.scorer, histories, user, removed, [item])[:, 0]
+        return {one + self.item_offset: float(effect) for one, effect in zip(removed, effects, strict=True)}
 
     # --- the user's side
 

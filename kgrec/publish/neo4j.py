@@ -260,6 +260,8 @@ def _explanation(record: Record) -> dict[str, Any]:
         "run": record.run,
         "created": record.created,
         "text": record.text,
+        "necessary": None if record.necessary is None else list(record.necessary),
+        "sufficient": None if record.sufficient is None else list(record.sufficient),
     }
     return {"user": record.user.node.id, "item": record.item.id, "properties": properties}
 
@@ -268,7 +270,7 @@ def steps_of(record: Record, graph: DatabaseGraph) -> Iterator[dict[str, Any]]:
     """The steps of an explanation: one for every node between user and item of every path.
 
     Properties: ``path`` (from 1, the heaviest first), ``position`` on it (the user's is 0), ``weight``, ``share``,
-    ``effect`` (only where the step is the path's first interaction), ``text``, ``name`` (the caption), and the whole
+    ``effect`` and ``rank_without`` (once a path: on its first step), ``text``, ``name`` (the caption), and the whole
     path as lists: ``nodes`` (ids, one more than there are hops), ``via`` (relationship types), ``forward`` (whether a
     relationship points along the path), ``kinds``.
     """
@@ -281,21 +283,23 @@ def steps_of(record: Record, graph: DatabaseGraph) -> Iterator[dict[str, Any]]:
                 "position": position,
                 "name": caption(reason),
                 "weight": path.weight,
-                "share": reason.share,
+                "share": path.share,
                 "text": path.text,
                 "nodes": [node.id for node in path.nodes],
                 "via": [_via(hop, graph) for hop in path.relations],
                 "forward": [hop.direction == "forward" for hop in path.relations],
                 "kinds": [hop.kind for hop in path.relations],
             }
-            if position == 1 and reason.effect is not None:
-                properties["effect"] = reason.effect
+            if position == 1 and path.effect is not None:
+                properties["effect"] = path.effect
+            if position == 1 and path.rank_without is not None:
+                properties["rank_without"] = path.rank_without
             yield {"explanation": record.id, "node": path.nodes[position].id, "properties": properties}
 
 
 def caption(reason: Reason) -> str:
-    """What stands on a step when it is drawn: the path's number and share, ``1 · 21 %``."""
-    return plain(f"{reason.number} · {100 * reason.share:.0f} %").replace("-", "−")
+    """What stands on a step when it is drawn: the path's number and its part of the score, ``1 · 21 %``."""
+    return plain(f"{reason.number} · {100 * reason.part:.0f} %").replace("-", "−")
 
 
 def _via(hop: Relation, graph: DatabaseGraph) -> str:

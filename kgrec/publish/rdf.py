@@ -121,6 +121,9 @@ class Statements:
             "text": record.text,
         }
         yield from state(me, about)
+        for name, texts in (("necessary", record.necessary), ("sufficient", record.sufficient)):
+            for text in texts or ():
+                yield Quad(me, NamedNode(KGREC + name), Literal(text), graph)
         created = Literal(record.created.isoformat(), datatype=NamedNode(XSD + "dateTime"))
         yield Quad(me, NamedNode(PROV + "generatedAtTime"), created, graph)
         for reason in record.reasons:
@@ -169,10 +172,11 @@ def _path(reason: Reason) -> dict[NamedNode | str, Value]:
         TYPE: NamedNode(KGREC + "Path"),
         "number": reason.number,
         "weight": reason.path.weight,
-        "share": reason.share,
+        "share": reason.path.share,
         "text": reason.path.text,
     }
-    return about if reason.effect is None else about | {"effect": reason.effect}
+    more = {"effect": reason.path.effect, "rankWithout": reason.path.rank_without}
+    return about | {name: value for name, value in more.items() if value is not None}
 
 
 def _term(value: Value) -> NamedNode | Literal:

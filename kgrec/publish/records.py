@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.explain.choose import Explains
-from kgrec.explain.effect import interaction_effects
 from kgrec.explain.names import Names
 from kgrec.explain.types import Explanation, Node, Path
 from kgrec.recommend.lists import recommend
@@ -29,15 +28,12 @@ class Reason:
     Attributes:
         number: from 1, the heaviest first.
         path: nodes, hops, weight (its additive part of the score) and sentence.
-        share: the weight by the score's mass (:attr:`kgrec.explain.types.Explanation.mass`), from -1 to 1.
-        effect: the score minus the score without the path's first interaction
-            (:func:`kgrec.explain.effect.interaction_effects`); None where the path begins with none.
+        part: the path's share by the score's mass (:attr:`kgrec.explain.types.Explanation.mass`), from -1 to 1.
     """
 
     number: int
     path: Path
-    share: float
-    effect: float | None
+    part: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,8 @@ class Record:
         score: the model's.
         reasons: the heaviest paths.
         notes: what the reader should know besides.
+        necessary, sufficient: the edges of the two sets (:class:`kgrec.explain.types.Causes`), as they are worded; None
+            where there is no such set.
     """
 
     run: str
@@ -82,6 +80,8 @@ class Record:
     score: float
     reasons: tuple[Reason, ...]
     notes: tuple[str, ...] = ()
+    necessary: tuple[str, ...] | None = None
+    sufficient: tuple[str, ...] | None = None
 
     @property
     def id(self) -> str:
@@ -128,9 +128,7 @@ class Recorder:
         self.snapshot, self.scorer, self.explainer = snapshot, scorer, explainer
         self.run, self.created, self.candidates, self.k, self.lang = run, created, candidates, k, lang
         self.names = Names(snapshot)
-        self.train = snapshot.matrix("train")
         items = snapshot.of_type(snapshot.item_type).select("id", "iri", "key").rows()
-        self._item_of_iri = {iri: item for item, iri, _ in items}
         self._item_of_key = {key or iri: item for item, iri, key in items}
 
     def records(self, users: Sequence[int]) -> Iterator[tuple[Person, list[Record]]]:
@@ -154,7 +152,6 @@ class Recorder:
     def _of_user(self, user: int, person: Person, ranked: list[tuple[int, int]]) -> list[Record]:
         """The records of one user's list of ranks and items."""
         found = [self.explainer.explain(user, item, rank=rank, lang=self.lang) for rank, item in ranked]
-        effects = self._effects(user, found, [item for _, item in ranked])
         at = [self.snapshot.offsets[self.snapshot.item_type] + item for _, item in ranked]
         nodes = self.names.nodes(at)
         return [
@@ -171,29 +168,23 @@ class Recorder:
                     Reason(
                         number,
                         path,
-                        path.weight / explanation.mass if explanation.mass else 0.0,
-                        effects.get((_begins_with(path), place)),
+                        path.share / explanation.mass if explanation.mass else 0.0,
                     )
                     for number, path in enumerate(explanation.paths, 1)
                 ),
                 explanation.notes,
+                *_sets(explanation),
             )
             for place, (explanation, (rank, _)) in enumerate(zip(found, ranked, strict=True))
         ]
 
-    def _effects(
-        self, user: int, found: Sequence[Explanation], items: list[int]
-    ) -> dict[tuple[str | None, int], float]:
-        """(IRI of an item of the history, place in the list) → effect, for every item with which a path begins."""
-        first = {_begins_with(path) for explanation in found for path in explanation.paths} - {None}
-        iris = sorted(iri for iri in first if iri is not None)
-        if not iris:
-            return {}
-        removed = [self._item_of_iri[iri] for iri in iris]
-        effects = interaction_effects(self.scorer, self.train[[user]], user, removed, items)
-        return {(iri, place): float(effects[n, place]) for n, iri in enumerate(iris) for place in range(len(items))}
 
-
-def _begins_with(path: Path) -> str | None:
-    """IRI of the item of the history with which a path begins."""
-    return path.nodes[1].id if path.relations[0].kind == "interaction" else None
+def _sets(explanation: Explanation) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    causes = explanation.causes
+    if causes is None:
+        return None, None
+    necessary, sufficient = causes.necessary, causes.sufficient
+    return (
+        None if necessary is None else tuple(edge.text for edge in necessary),
+        None if sufficient is None else tuple(edge.text for edge in sufficient),
+    )

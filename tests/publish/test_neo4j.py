@@ -116,6 +116,11 @@ def test_an_explanation_and_its_steps(server: LiveNeo4j, publisher: Neo4jPublish
             "model": record.model,
             "run": "small",
             "text": record.text,
+            **{
+                name: list(edges)
+                for name in ("necessary", "sufficient")
+                if (edges := getattr(record, name)) is not None
+            },
         }
         steps = server.rows(
             "MATCH (:Explanation {id: $id})-[s:STEP]->(n) RETURN properties(s), n.id ORDER BY s.path, s.position",
@@ -128,9 +133,10 @@ def test_an_explanation_and_its_steps(server: LiveNeo4j, publisher: Neo4jPublish
             for position, (step, _) in enumerate(mine, 1):
                 assert step["position"] == position
                 assert step["weight"] == reason.path.weight
-                assert step["share"] == reason.share
+                assert step["share"] == reason.path.share
                 assert step["text"] == reason.path.text
-                assert step.get("effect") == (reason.effect if position == 1 else None)
+                assert step.get("effect") == (reason.path.effect if position == 1 else None)
+                assert step.get("rank_without") == (reason.path.rank_without if position == 1 else None)
                 assert step["nodes"] == nodes
                 assert step["kinds"] == [hop.kind for hop in reason.path.relations]
                 assert step["forward"] == [hop.direction == "forward" for hop in reason.path.relations]

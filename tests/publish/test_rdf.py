@@ -86,8 +86,8 @@ def test_round_trip(run: Run, records: dict[str, list[Record]]) -> None:
         assert len(paths) == len(record.reasons)
         for path, reason in zip(paths, record.reasons, strict=True):
             assert graph.value(path, KGREC.weight).toPython() == reason.path.weight
-            assert graph.value(path, KGREC.share).toPython() == reason.share
-            assert graph.value(path, KGREC.effect).toPython() == reason.effect
+            assert graph.value(path, KGREC.share).toPython() == reason.path.share
+            assert graph.value(path, KGREC.effect).toPython() == reason.path.effect
             assert graph.value(path, KGREC.text).toPython() == reason.path.text
             hops = sorted(graph.objects(path, KGREC.hop), key=lambda hop: graph.value(hop, KGREC.position).toPython())
             assert [str(graph.value(hops[0], KGREC["from"])), *(str(graph.value(hop, KGREC.to)) for hop in hops)] == [

@@ -35,12 +35,16 @@ def test_in_another_language_only_the_words_differ(small_run: Run, recorder_of: 
     for one, other in zip(english, chinese, strict=True):
         assert (other.id, other.score, other.user, other.item) == (one.id, one.score, one.user, one.item)
         for reason, same in zip(one.reasons, other.reasons, strict=True):
-            assert (same.share, same.effect, same.path.nodes) == (reason.share, reason.effect, reason.path.nodes)
+            assert (same.part, same.path.effect, same.path.nodes) == (
+                reason.part,
+                reason.path.effect,
+                reason.path.nodes,
+            )
             assert same.path.text.startswith("你接触过“")
             assert reason.path.text.startswith("You interacted with “")
 
 
-def test_shares_are_weights_by_the_mass_of_the_score(small_run: Run, records: dict[str, list[Record]]) -> None:
+def test_parts_are_shares_by_the_mass_of_the_score(small_run: Run, records: dict[str, list[Record]]) -> None:
     for key, found in records.items():
         run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
         for record in found:
@@ -48,11 +52,11 @@ def test_shares_are_weights_by_the_mass_of_the_score(small_run: Run, records: di
             mass = sum(abs(part) for _, part in explanation.channels) + abs(explanation.prior)
             assert mass >= abs(record.score) * (1 - 1e-9)
             for reason in record.reasons:
-                assert reason.share == pytest.approx(reason.path.weight / mass)
-                assert -1 <= reason.share <= 1
+                assert reason.part == pytest.approx(reason.path.share / mass)
+                assert -1 <= reason.part <= 1
 
 
-def test_effects_are_those_of_the_first_interaction(small_run: Run, records: dict[str, list[Record]]) -> None:
+def test_effects_and_places_are_those_without_the_paths_edges(small_run: Run, records: dict[str, list[Record]]) -> None:
     snapshot = small_run.snapshot
     for key, found in records.items():
         run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
@@ -62,10 +66,21 @@ def test_effects_are_those_of_the_first_interaction(small_run: Run, records: dic
             item = snapshot.item_id(record.item_key)
             for reason in record.reasons:
                 out = snapshot.item_id(reason.path.nodes[1].id)
+                facts = [hop for hop in reason.path.relations if hop.kind == "fact"]
                 carried = [
                     run.explainer.flows(user, item, kept).sent.sum() for kept in (history, history[history != out])
                 ]
-                assert reason.effect == pytest.approx(carried[0] - carried[1], abs=1e-4)
+                alone = carried[0] - carried[1]
+                assert reason.path.effect == pytest.approx(alone, abs=1e-4) or facts
+                ends = [f'"{node.id}"' for node in reason.path.nodes[1:]]
+                named = [
+                    ",".join((a, hop.name, b) if hop.direction == "forward" else (b, hop.name, a))
+                    for a, b, hop in zip(ends, ends[1:], reason.path.relations[1:])
+                    if hop.kind == "fact"
+                ]
+                moved = run.what_if(key, drop_items=[reason.path.nodes[1].id], drop=sorted(set(named)), k=record.rank)
+                places = {row.item: row.other_rank for row in moved.before}
+                assert reason.path.rank_without == places[record.item_key]
 
 
 def test_of_another_model(linear_run: Run, recorder_of: Callable[..., Recorder]) -> None:
@@ -75,8 +90,8 @@ def test_of_another_model(linear_run: Run, recorder_of: Callable[..., Recorder])
     for record in found:
         assert record.user == person
         for reason in record.reasons:
-            assert (reason.effect is None) == (reason.path.relations[0].kind != "interaction")
-            assert abs(reason.share) <= 1 + 1e-9
+            assert (reason.path.effect is None) == (reason.path.relations[0].kind != "interaction")
+            assert abs(reason.part) <= 1 + 1e-9
 
 
 def test_ids_are_plain_text() -> None:
