@@ -193,30 +193,83 @@ class FlowExplainer:
     def _search(self, flows: Flows, item: int, wanted: int) -> tuple[list[Heavy], list[Linked]]:
         """The heaviest paths, and the entities that facts go through; at most ``wanted`` of each."""
         paths: dict[tuple[Hop, ...], Carried] = {}
-        linked: dict[NodeId, dict[int, float]] = {}
         # every path has one first item: what all channels send from it bounds each of its paths
         bound = np.abs(flows.sent).sum(axis=0)
         heaviest: list[float] = []
         for j in np.argsort(-bound, kind="stable"):
             source = int(flows.history[j])
-            heavy = len(heaviest) < wanted or bound[j] >= heaviest[-1]
+            if len(heaviest) >= wanted and bound[j] < heaviest[-1]:
+                break
             here: dict[tuple[Hop, ...], Carried] = {}
             for c, channel in enumerate(self.channels):
-                if heavy or channel.knowledge:
-                    for hops, weight in self.spelled_out(flows, item, c, int(j)):
-                        here.setdefault(hops, Carried(source)).add(weight, channel.name)
-            for hops, carried in here.items():
-                for node in {hop.target for hop in hops[:-1] if hop.kind == "fact"}:
-                    of = linked.setdefault(node, {})
-                    of[source] = of.get(source, 0.0) + carried.weight
-            if heavy:
-                kept = {hops: one for hops, one in here.items() if visits_once(source, hops)}
-                paths.update(kept)
-                heaviest = nlargest(wanted, [*heaviest, *(abs(one.weight) for one in kept.values())])
+                for hops, weight in self.spelled_out(flows, item, c, int(j)):
+                    here.setdefault(hops, Carried(source)).add(weight, channel.name)
+            kept = {hops: one for hops, one in here.items() if visits_once(source, hops)}
+            paths.update(kept)
+            heaviest = nlargest(wanted, [*heaviest, *(abs(one.weight) for one in kept.values())])
         heavy_enough = [(hops, one) for hops, one in paths.items() if abs(one.weight) >= heaviest[-1]]
         best = sorted(heavy_enough, key=lambda one: (-abs(one[1].weight), len(one[0]), _order(one[0])))
-        groups = [(node, sum(of.values()), len(of)) for node, of in linked.items()]
-        return best[:wanted], sorted(groups, key=lambda group: (-abs(group[1]), group[0]))[:wanted]
+        return best[:wanted], self._linked(flows, item)[:wanted]
+
+    def _linked(self, flows: Flows, item: int) -> list[Linked]:
+        """The entities between two facts, with what all paths through them carry, the most first."""
+        links = self.part.content.links
+        if links is None:
+            return []
+        found: dict[NodeId, dict[int, float]] = {}
+        for c, channel in enumerate(self.channels):
+            if not channel.knowledge:
+                continue
+            if channel.family != "kg":
+                self._spelled_links(flows, item, c, found)
+                continue
+            some = np.flatnonzero(flows.sent[c])
+            named = channel.name.partition(":")[2]
+            rows = links.by_relation[named] if named else self.part.content.link_rows
+            assert rows is not None
+            target = rows[[item]]
+            sources = flows.history[some]
+            # an item that is the link's own node is an end, and nothing between
+            between = target.indices[~self._is_itself(np.full(target.nnz, item), target.indices)]
+            weight = np.asarray(target[:, between].toarray()).ravel()
+            both = sp.coo_array(rows[sources][:, between])
+            row, column = both.coords
+            kept = ~self._is_itself(sources[row], between[column])
+            carried = both.data * weight[column] * flows.factor[c, some[row]]
+            for j, at, part in zip(row[kept].tolist(), column[kept].tolist(), carried[kept].tolist(), strict=True):
+                of = found.setdefault(self._link_nodes[between[at]], {})
+                of[int(sources[j])] = of.get(int(sources[j]), 0.0) + part
+        groups = [(node, sum(of.values()), len(of)) for node, of in found.items()]
+        return sorted(groups, key=lambda group: (-abs(group[1]), group[0]))
+
+    def _spelled_links(self, flows: Flows, item: int, c: int, found: dict[NodeId, dict[int, float]]) -> None:
+        for j, source in enumerate(flows.history.tolist()):
+            for hops, weight in self.spelled_out(flows, item, c, j):
+                for node in {hop.target for hop in hops[:-1] if hop.kind == "fact"}:
+                    of = found.setdefault(node, {})
+                    of[source] = of.get(source, 0.0) + weight
+
+    @cached_property
+    def _link_nodes(self) -> list[NodeId]:
+        """Column of a link → its node."""
+        links = self.part.content.links
+        assert links is not None
+        return list(links.links.select("node_type", "node").iter_rows())
+
+    @cached_property
+    def _itself(self) -> sp.csr_array | None:
+        """Where a link of an item stands for the item itself; None where none does."""
+        links = self.part.content.links
+        assert links is not None
+        if not links.itself.any():
+            return None
+        matrix = links.matrix
+        return sp.csr_array((links.itself.astype(np.int8), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def _is_itself(self, items: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if self._itself is None or not len(items):
+            return np.zeros(len(items), dtype=bool)
+        return np.asarray(self._itself[items, columns]).ravel() > 0
 
     def _history(self, user: int | None, history: Sequence[int] | NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Distinct item ids, sorted."""
