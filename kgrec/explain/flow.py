@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nlargest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -266,7 +266,7 @@ class FlowExplainer:
         matrix = links.matrix
         return sp.csr_array((links.itself.astype(np.int8), matrix.indices, matrix.indptr), shape=matrix.shape)
 
-    def _is_itself(self, items: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _is_itself(self, items: NDArray[np.int64], columns: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         if self._itself is None or not len(items):
             return np.zeros(len(items), dtype=bool)
         return np.asarray(self._itself[items, columns]).ravel() > 0

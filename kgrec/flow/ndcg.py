@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.flow.kernels import best_of_rows
 from kgrec.metrics import find_hits
 from kgrec.metrics.ranking import ndcg
 
@@ -21,6 +20,9 @@ def ndcg10(scores: NDArray[np.floating[Any]], histories: sp.csr_array, relevant:
         histories: CSR, what is left out of the ranking.
         relevant: binary CSR.
     """
+    # compiled: builders that choose by it are imported for serving, too
+    from kgrec.flow.kernels import best_of_rows
+
     count = np.diff(relevant.indptr)
     rows = np.repeat(np.arange(histories.shape[0]), np.diff(histories.indptr))
     scores[rows, histories.indices] = -np.inf
