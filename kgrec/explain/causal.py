@@ -92,18 +92,29 @@ class CausalExplainer(FlowExplainer):
         liked = self._history(user, history)
         listed = self.listed(user, None if history is None else tuple(liked.tolist()))
         flows = self.flows(user, item, liked)
-        place = listed.ranking.place(listed.scores, item)
+        rank = listed.ranking.place(listed.scores, item) if rank is None else rank
         wanted = paths or self.config.paths
         found, linked = self._search(flows, item, max(2 * wanted, WITH_FACTS))
         reasons = self._reasons(listed, flows, item, found, wanted)
-        whole = self._explanation(
-            user, item, flows, place if rank is None else rank, [r.path for r in reasons], linked, lang
-        )
+        whole = self._explanation(user, item, flows, rank, [one.path for one in reasons], linked, lang)
+        notes = list(whole.notes)
+        if rank is not None and not listed.holds(item):
+            notes.append(verdicts.outside(rank, self.k, self.wordings.of(lang).language))
         shown = tuple(
             replace(path, effect=reason.effect, rank_without=reason.place)
             for path, reason in zip(whole.paths, reasons, strict=True)
         )
-        return replace(whole, paths=shown, causes=self._causes(listed, user, item, reasons, instead_of, lang))
+        if not shown and whole.mass and len(liked):
+            notes.append(self._carried_alone(whole, lang))
+        causes = self._causes(listed, user, item, reasons, instead_of, lang)
+        return replace(whole, paths=shown, causes=causes, notes=tuple(notes))
+
+    def _carried_alone(self, whole: Explanation, lang: str | None) -> str:
+        """What carries an item to which no path can be spelled out."""
+        content = {channel.name for channel in self.channels if channel.kind == "content"}
+        text = sum(abs(part) for name, part in whole.channels if name in content)
+        language = self.wordings.of(lang).language
+        return verdicts.carried_alone(abs(whole.prior) / whole.mass, text / whole.mass, language)
 
     # --- people
 

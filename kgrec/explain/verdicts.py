@@ -47,6 +47,11 @@ def sufficient(size: int, k: int, language: Language) -> str:
     return language.counted("set.sufficient", size, k=k)
 
 
+def outside(rank: int, k: int, language: Language) -> str:
+    """That the item is not among the first ``k``: there is no set to be told."""
+    return language.say("set.outside", rank=rank, k=k)
+
+
 def thing(source: Node, hop: Relation, target: Node, wording: Wording) -> str:
     """One edge that can be taken away, as a noun: ``“A” in your history``, ``the fact that “A” has genre “B”``.
 

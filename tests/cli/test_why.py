@@ -1,0 +1,152 @@
+"""``kgrec explain`` with effects and ``kgrec what-if``, as people call them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+if TYPE_CHECKING:
+    from kgrec.pipeline.run import Run
+
+Kgrec = Callable[..., Any]
+
+
+def listed(run: Run, user: str) -> list[str]:
+    return run.recommend(user, 10)["item"].to_list()
+
+
+def test_one_item(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    first, *_, last = listed(small_run, "7")
+    document = json.loads(
+        kgrec("explain", *places, "--user", "7", "--item", last, "--k-paths", 2, "--instead-of", first, "--json").out
+    )
+    assert document["rank"] == 10
+    assert len(document["paths"]) == 2
+    for path in document["paths"]:
+        assert {"share", "effect", "rank_without"} <= set(path)
+    assert {"necessary", "sufficient", "contrast"} <= set(document)
+    assert document["contrast"]["instead_of"] == first
+    text = kgrec("explain", *places, "--user", "7", "--item", last).out
+    assert "effect" in text
+    assert "no claim about people" in text
+
+
+def test_a_whole_list(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    document = json.loads(kgrec("explain", *places, "--user", "7", "-k", 1, "--list", 4, "--json").out)
+    assert [one["item"] for one in document["list"]] == listed(small_run, "7")[:4]
+    assert [one["rank"] for one in document["list"]] == [1, 2, 3, 4]
+
+
+def test_everybody(kgrec: Kgrec, places: list[str], small_run: Run, tmp_path: Path, monkeypatch: Any) -> None:
+    """Cut off in the middle, it goes on with the rest and ends with the same file."""
+    import kgrec.pipeline.why_all as why_all
+
+    whole, again = tmp_path / "whole.parquet", tmp_path / "again.parquet"
+    arguments = ("explain", *places, "--all", "-k", 1, "--list", 2, "--out")
+    assert kgrec(*arguments, whole).code == 0
+    rows = why_all._rows
+    done: list[int] = []
+
+    def broken(run: Any, users: Any, *rest: Any) -> Any:
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(len(users))
+        return rows(run, users, *rest)
+
+    monkeypatch.setattr(why_all, "_rows", broken)
+    monkeypatch.setattr(why_all, "USERS", 20)
+    with pytest.raises(KeyboardInterrupt):
+        small_run.explain_all(again, 2, paths=1)
+    assert not again.exists()
+    made: list[int] = []
+
+    def counted(run: Any, users: Any, *rest: Any) -> Any:
+        made.append(len(users))
+        return rows(run, users, *rest)
+
+    monkeypatch.setattr(why_all, "_rows", counted)
+    small_run.explain_all(again, 2, paths=1)
+    assert sum(made) == small_run.snapshot.num_users - 20
+    frame = pl.read_parquet(again)
+    assert frame.equals(pl.read_parquet(whole))
+    assert frame["user"].n_unique() == small_run.snapshot.num_users
+    assert frame["effect"].null_count() == 0
+    assert list(tmp_path.iterdir()) != []
+    assert not [one for one in tmp_path.iterdir() if one.is_dir()]
+
+
+def test_what_if(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    explanation = small_run.explain("7", listed(small_run, "7")[0])
+    source = explanation.paths[0].nodes[1].id
+    document = json.loads(kgrec("what-if", *places, "--user", "7", "--drop-item", source, "--json").out)
+    assert set(document) == {"before", "after", "moved", "notes"}
+    assert [one["item"] for one in document["before"]] == listed(small_run, "7")
+    after = {row["item"]: row["rank_after"] for row in document["moved"]}
+    assert after.get(explanation.item, 1) == explanation.paths[0].rank_without
+    table = kgrec("what-if", *places, "--user", "7", "--drop-item", source).out
+    assert "as it would be" in table
+    # nothing that is stored has changed
+    assert listed(small_run, "7") == [one["item"] for one in document["before"]]
+
+
+def test_what_if_of_facts(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    snapshot = small_run.snapshot
+    edge = snapshot.edges.filter(pl.col("source_type") == snapshot.item_type).row(0, named=True)
+    item = snapshot.of_type(snapshot.item_type)["key"][edge["source"]]
+    node = snapshot.of_type(edge["target_type"]).row(edge["target"], named=True)
+    fact = f'"{item}",{edge["relation"]},"{edge["target_type"]}/{node["key"] or node["label"]}"'
+    if node["key"] is None:
+        fact = f'"{item}",{edge["relation"]},"{node["iri"]}"'
+    answer = kgrec("what-if", *places, "--history", item, "--drop", fact, "--json")
+    assert answer.code == 0, answer.err
+    answer = kgrec("what-if", *places, "--history", item, "--add", fact)
+    assert answer.code == 2
+    assert "in the graph already" in answer.err
+    answer = kgrec("what-if", *places, "--history", item, "--drop-relation", edge["relation"], "--json")
+    assert answer.code == 0, answer.err
+
+
+def test_the_whole_history_gone(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    keys = small_run.snapshot.of_type(small_run.snapshot.item_type)["key"]
+    had = [keys[int(one)] for one in small_run.explainer.listed(small_run.snapshot.user_id("7"), None).person.items]
+    drop = [word for one in had for word in ("--drop-item", one)]
+    answer = kgrec("what-if", *places, "--user", "7", *drop, "--json")
+    assert answer.code == 0
+    assert "popularity alone ranks" in json.loads(answer.out)["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("explain", ["--user", "7", "--instead-of", "1"], "--item ID"),
+        ("explain", ["--all"], "--all and --out FILE go together"),
+        ("explain", ["--user", "nobody"], "no user with this id"),
+        ("explain", ["--user", "7", "--item", "99999999"], "no item with this id"),
+        ("what-if", ["--user", "7"], "nothing is taken away"),
+        ("what-if", ["--user", "7", "--drop-item", "99999999"], "no item with this id"),
+        ("what-if", ["--user", "7", "--drop", "a,b"], "subject,predicate,object"),
+        ("what-if", ["--user", "7", "--drop-entity", "Dramma"], "Drama"),
+        ("what-if", ["--user", "7", "--drop-relation", "genrre"], "genre"),
+        ("what-if", ["--drop-item", "1"], "about a user or about a history"),
+    ],
+)
+def test_refused(kgrec: Kgrec, places: list[str], command: str, arguments: list[str], message: str) -> None:
+    answer = kgrec(command, *places, *arguments)
+    assert answer.code == 2
+    assert message in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_interactions_that_are_not_there(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
+    first = listed(small_run, "7")[0]
+    answer = kgrec("what-if", *places, "--user", "7", "--drop-item", first)
+    assert answer.code == 2
+    assert "no such interaction" in answer.err
+    answer = kgrec("what-if", *places, "--user", "7", "--add-item", first, "--add-item", first)
+    assert answer.code == 2
+    assert "named twice" in answer.err
