@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from kgrec.config.flow import FlowConfig
 from kgrec.dataset.features import Features
@@ -30,6 +32,12 @@ class Model:
     scorer: FlowScorer
     text: Features
     effects: FlowEffects
+
+    @cached_property
+    def scores(self) -> NDArray[np.float32]:
+        """As they are, of everybody: ``[users, items]``."""
+        train = self.snapshot.matrix("train")
+        return self.scorer.score(train, np.arange(train.shape[0]))
 
 
 def edges(rng: np.random.Generator) -> list[tuple[str, int, str, str, int, str]]:
