@@ -95,7 +95,7 @@ def edit_near(
     if k < 1 or not t:
         return NearEdit(np.zeros(0, dtype=np.int64), sp.csr_array(np.zeros((0, n), dtype=np.float32)))
     # from everybody's side, in the order of summation of everybody's own row
-    after = sp.csr_array(_by_pairs(rows, new))
+    after, was = _by_pairs(rows, new), _by_pairs(rows, sp.csr_array(rows[items]))
     before = sp.csr_array(near.by_target[items].T)
     place = np.full(n, -1, dtype=np.int64)
     place[items] = np.arange(t)
@@ -108,8 +108,10 @@ def edit_near(
     row, column = np.divmod(pairs, t)
     other = place[row] < 0
     row, column = row[other], column[other]
-    old = _values(before, row, column)
     value = _values(after, row, column)
+    other = value != _values(was, row, column)
+    row, column, value = row[other], column[other], value[other]
+    old = _values(before, row, column)
     least, full = near.least[row], near.least[row] > 0
     size = np.diff(near.matrix.indptr)
     # a row that has room takes everybody who comes near, as long as there is room

@@ -203,7 +203,7 @@ class CausalExplainer(FlowExplainer):
         texts = []
         if inside:
             texts.append(verdicts.necessary(None if necessary is None else len(necessary), self.k, wording.language))
-            if sufficient is not None and len(sufficient):
+            if sufficient is not None:
                 texts.append(verdicts.sufficient(len(sufficient), self.k, wording.language))
         other = None if instead_of is None else self._contrast(listed, user, item, instead_of, wording)
         return Causes(

@@ -91,13 +91,9 @@ def render(explanation: Explanation) -> Tree:
 def _add_causes(tree: Tree, causes: Causes) -> None:
     from rich.text import Text
 
-    sets = [one for one in (causes.necessary, causes.sufficient) if one]
-    texts = list(causes.texts)
-    if causes.necessary is None and texts:
-        tree.add(Text(texts.pop(0)))
-    for text, edges in zip(texts, sets, strict=False):
+    for text, edges in zip(causes.texts, (causes.necessary, causes.sufficient), strict=False):
         branch = tree.add(Text(text))
-        for edge in edges:
+        for edge in edges or ():
             branch.add(Text(plain(edge.text)))
     if causes.contrast is not None:
         branch = tree.add(Text(plain(causes.contrast.text)))

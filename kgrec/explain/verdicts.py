@@ -43,7 +43,10 @@ def necessary(size: int | None, k: int, language: Language) -> str:
 
 
 def sufficient(size: int, k: int, language: Language) -> str:
-    """What the sufficient set means: these things alone keep the item among the first ``k``."""
+    """What the sufficient set means: these things alone keep the item among the first ``k``; popularity does, where it
+    is empty."""
+    if not size:
+        return language.say("set.alone", k=k)
     return language.counted("set.sufficient", size, k=k)
 
 
