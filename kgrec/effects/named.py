@@ -16,13 +16,14 @@ from kgrec.flow.hops import Node
 
 
 def find_node(snapshot: Snapshot, wanted: str) -> Node:
-    """A node of any type by IRI, by id or by label; ``Type/id`` where several types have the id.
+    """A node of the graph by IRI, by id or by label: an item before others; ``Type/id`` where several types have it.
 
     Raises:
         UnknownIdError: there is none; names the nearest.
         UserError: there are several.
     """
-    nodes, name = snapshot.nodes, clean_key(wanted)
+    # no fact is about a user
+    nodes, name = snapshot.nodes.filter(pl.col("type") != snapshot.user_type), clean_key(wanted)
     kind, _, key = name.partition("/")
     tries = [pl.col("iri") == name, pl.col("key") == name, pl.col("label") == name]
     if kind in snapshot.num_nodes:
@@ -30,6 +31,8 @@ def find_node(snapshot: Snapshot, wanted: str) -> Node:
         tries.insert(1, (pl.col("type") == kind) & same)
     for one in tries:
         hit = nodes.filter(one)
+        if len(hit) > 1 and (pl.Series(hit["type"]) == snapshot.item_type).sum() == 1:
+            hit = hit.filter(pl.col("type") == snapshot.item_type)
         if len(hit) == 1:
             row = hit.row(0, named=True)
             return str(row["type"]), int(row["id"])

@@ -14,7 +14,7 @@ from kgrec.explain.tree import render
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
 
-PEOPLE = 12
+PEOPLE = 8
 
 
 @pytest.fixture(scope="module", params=[0.0, 1.0], ids=["as trained", "literal knowledge"])
@@ -94,8 +94,10 @@ def test_sufficient_sets(explains: CausalExplainer, pairs: list[tuple[int, int]]
 
 def test_no_smaller_set_where_all_are_tried(explains: CausalExplainer, pairs: list[tuple[int, int]]) -> None:
     """What is searched for one by one is never larger, and a set of one is always found greedily."""
-    for user, item in pairs[::3]:
+    for user, item in pairs:
         listed = explains.listed(user, None)
+        if len(listed.person.items) > 24:
+            continue
         greedy, exact = listed.necessary(item), listed.necessary(item, exact=2)
         if exact is not None and len(exact) <= 2:
             assert greedy is not None

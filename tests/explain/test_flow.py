@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kgrec.errors import UserError
-from kgrec.explain import Explains, FlowExplainer, explainer_of
+from kgrec.explain import FlowExplainer, explainer_of
 from kgrec.explain.tree import render
 from kgrec.recommend.scorer import Scorer
 
@@ -202,7 +202,7 @@ def test_an_item_of_the_history(snapshot: Snapshot, explains: FlowExplainer) -> 
 
 def test_the_same_again_and_as_json(snapshot: Snapshot, scorer: FlowScorer, explains: FlowExplainer) -> None:
     explanation = explains.explain(3, 30, rank=2)
-    again: Explains = explainer_of(snapshot, scorer)
+    again = FlowExplainer(snapshot, scorer)
     assert again.explain(3, 30, rank=2) == explanation
     document = json.loads(json.dumps(explanation.to_dict()))
     total = sum(path["weight"] for path in document["paths"]) + document["other_paths"] + document["prior"]
