@@ -56,7 +56,7 @@ def prior_change(effects: FlowEffects, edit: LinkEdit) -> Flow:
 def _knowledge(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow | None:
     """``v' C'ᵀ - v Cᵀ`` with ``v`` the history's links: the edited items' columns, all where the history has one."""
     if channel.name == "kg":
-        row, column, value = edit.near.entries
+        row, column, value = edit.near_of(weighted.indices).entries
         return _spread(weighted, row, column, value)
     name = channel.name.split(":", 1)[1]
     if not edit.changes(name):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects.facts import Facts
 from kgrec.effects.intervention import Fact
-from kgrec.effects.near import Near, NearEdit, edit_near, nearer
+from kgrec.effects.near import Moved, Near, NearEdit, edit_near, nearer
 from kgrec.flow.content import CHAINED
 from kgrec.flow.hops import Node
 from kgrec.flow.links import Links
@@ -147,11 +148,20 @@ class LinkEdit:
         return self.graph.links.weighted(self.graph.links.relations[name], self.matrix)
 
     @cached_property
+    def moved(self) -> Moved:
+        """The items with their links before and afterwards."""
+        return Moved(self.items, self.rows, self.graph.rows, self.graph.turned)
+
+    @cached_property
     def near(self) -> NearEdit:
         """How :attr:`LinkGraph.near` changes."""
-        return edit_near(self.graph.near, self.graph.rows, self.graph.turned, self.items, self.rows)
+        return edit_near(self.graph.near, self.moved)
+
+    def near_of(self, items: NDArray[np.integer[Any]]) -> NearEdit:
+        """The same of some rows."""
+        return edit_near(self.graph.near, self.moved, only=items)
 
     @cached_property
     def alike(self) -> NearEdit:
         """How :attr:`LinkGraph.alike` changes."""
-        return edit_near(self.graph.alike, self.graph.rows, self.graph.turned, self.items, self.rows)
+        return edit_near(self.graph.alike, self.moved, self.graph.near)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,11 +29,6 @@ class Near:
 
     matrix: sp.csr_array
     k: int
-
-    @cached_property
-    def by_target(self) -> sp.csr_array:
-        """The matrix transposed, CSR."""
-        return sp.csr_array(self.matrix.T)
 
     @cached_property
     def least(self) -> NDArray[np.float32]:
@@ -80,70 +76,130 @@ class NearEdit:
         return row, self.difference.indices.astype(np.int64), self.difference.data
 
 
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Items whose links change, and their cosines with everybody.
+
+    Attributes:
+        items: int64 ``[t]``, increasing.
+        new: their rows afterwards, CSR ``[t, links]``.
+        rows: all items' rows, of unit length, CSR ``[items, links]``; turned: transposed.
+    """
+
+    items: NDArray[np.int64]
+    new: sp.csr_array
+    rows: sp.csr_array
+    turned: sp.csr_array
+
+    @cached_property
+    def after(self) -> sp.csr_array:
+        """Cosines afterwards: CSR ``[items, t]``, summed in the order of everybody's own row."""
+        return sp.csr_array(self.rows @ sp.csr_array(self.new.T))
+
+    @cached_property
+    def before(self) -> sp.csr_array:
+        """Cosines before: CSR ``[items, t]``."""
+        return sp.csr_array(self.rows @ sp.csr_array(self.rows[self.items].T))
+
+    @cached_property
+    def place(self) -> NDArray[np.int64]:
+        """Item → its place among :attr:`items`, -1 for another: int64 ``[items]``."""
+        found = np.full(self.rows.shape[0], -1, dtype=np.int64)
+        found[self.items] = np.arange(len(self.items))
+        return found
+
+    @cached_property
+    def changed(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Other items, places of moved ones and cosines afterwards, where the cosine is not what it was."""
+        t = len(self.items)
+        both = [sp.coo_array(self.before), sp.coo_array(self.after)]
+        pairs = np.unique(np.concatenate([one.coords[0].astype(np.int64) * t + one.coords[1] for one in both]))
+        row, column = np.divmod(pairs, max(t, 1))
+        value = _values(self.after, row, column)
+        kept = (self.place[row] < 0) & (value != _values(self.before, row, column))
+        return row[kept], column[kept], value[kept]
+
+
 def edit_near(
-    near: Near, rows: sp.csr_array, turned: sp.csr_array, items: NDArray[np.int64], new: sp.csr_array
+    near: Near, moved: Moved, wide: Near | None = None, only: NDArray[np.integer[Any]] | None = None
 ) -> NearEdit:
     """What changes in the lists of the nearest.
 
     Args:
         near: the lists as they are.
-        rows: what cosines are made of, rows of unit length, CSR ``[items, links]``; turned: transposed.
-        items: whose rows change, ``[t]``; new: their new rows, CSR ``[t, links]``.
+        moved: whose rows change.
+        wide: longer lists of the same, from which a place that becomes free is filled.
+        only: the rows that are asked for; all by default.
     """
-    n, t = rows.shape[0], len(items)
+    n, items = moved.rows.shape[0], moved.items
     k = min(near.k, n - 1)
-    if k < 1 or not t:
+    wanted = np.ones(n, dtype=bool)
+    if only is not None:
+        wanted[:] = False
+        wanted[only] = True
+    row, column, value = moved.changed
+    asked = wanted[row]
+    row, column, value = row[asked], column[asked], value[asked]
+    own = items[wanted[items]]
+    if k < 1 or not len(row) + len(own):
         return NearEdit(np.zeros(0, dtype=np.int64), sp.csr_array(np.zeros((0, n), dtype=np.float32)))
-    # from everybody's side, in the order of summation of everybody's own row
-    after, was = _by_pairs(rows, new), _by_pairs(rows, sp.csr_array(rows[items]))
-    before = sp.csr_array(near.by_target[items].T)
-    place = np.full(n, -1, dtype=np.int64)
-    place[items] = np.arange(t)
-
-    listed = sp.coo_array(before)
-    candidate = sp.coo_array(after)
-    row = np.concatenate([listed.coords[0], candidate.coords[0]])
-    column = np.concatenate([listed.coords[1], candidate.coords[1]])
-    pairs = np.unique(row.astype(np.int64) * t + column)
-    row, column = np.divmod(pairs, t)
-    other = place[row] < 0
-    row, column = row[other], column[other]
-    value = _values(after, row, column)
-    other = value != _values(was, row, column)
-    row, column, value = row[other], column[other], value[other]
-    old = _values(before, row, column)
+    old = _values(near.matrix, row, items[column])
     least, full = near.least[row], near.least[row] > 0
     size = np.diff(near.matrix.indptr)
     # a row that has room takes everybody who comes near, as long as there is room
     coming = np.bincount(row, (old == 0) & (value > 0), minlength=n)
     overfull = (size + coming > k) & (near.least == 0)
     crossing = full & np.where(old > 0, value <= least, value >= least)
-    again = np.union1d(np.unique(row[crossing | overfull[row]]), items)
+    again = np.unique(row[crossing | overfull[row]])
     simple = ~np.isin(row, again) & (value != old) & ~(full & (old == 0))
-    row, column, change = row[simple], column[simple], (value - old)[simple]
 
-    recomputed = sp.csr_array(_lists(rows, turned, again, place, items, new, k) - near.matrix[again])
-    replaced = sp.coo_array((change, (row, items[column])), shape=(n, n))
-    back = sp.coo_array(recomputed)
-    whole = sp.csr_array(
-        (
-            np.concatenate([replaced.data, back.data]).astype(np.float32),
-            (
-                np.concatenate([replaced.coords[0], again[back.coords[0]]]),
-                np.concatenate([replaced.coords[1], back.coords[1]]),
-            ),
-        ),
-        shape=(n, n),
-    )
-    whole.eliminate_zeros()
-    changed = np.flatnonzero(np.diff(whole.indptr))
-    return NearEdit(changed, sp.csr_array(whole[changed]))
+    merged: sp.csr_array | None = None
+    if wide is not None and len(again):
+        enough = _enough(wide, moved, again, k)
+        filled, again = again[enough], again[~enough]
+        merged = _merged(wide, moved, filled, k)
+    again = np.union1d(again, own)
+    parts = [(row[simple], items[column[simple]], (value - old)[simple])]
+    if merged is not None:
+        parts.append(_entries(filled, sp.csr_array(merged - near.matrix[filled])))
+    parts.append(_entries(again, sp.csr_array(_lists(moved, again, k) - near.matrix[again])))
+    rows, columns, data = (np.concatenate([part[side] for part in parts]) for side in range(3))
+    changed = np.unique(rows)
+    shape = (len(changed), n)
+    difference = sp.csr_array((data.astype(np.float32), (np.searchsorted(changed, rows), columns)), shape=shape)
+    difference.eliminate_zeros()
+    kept = np.flatnonzero(np.diff(difference.indptr))
+    return NearEdit(changed[kept], sp.csr_array(difference[kept]))
 
 
-def _by_pairs(rows: sp.csr_array, new: sp.csr_array) -> sp.csr_array:
-    """Cosines of all items with the new rows: CSR ``[items, t]``."""
-    used = np.unique(new.indices)
-    return sp.csr_array(rows @ sp.csr_array(new.T)) if used.size else sp.csr_array((rows.shape[0], new.shape[0]))
+def _entries(
+    rows: NDArray[np.int64], matrix: sp.csr_array
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    coo = sp.coo_array(matrix)
+    return rows[coo.coords[0]], coo.coords[1].astype(np.int64), coo.data
+
+
+def _enough(wide: Near, moved: Moved, some: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
+    """Whether the longer list of a row holds k items that are not moved, or all that are near at all."""
+    rows = wide.matrix[some]
+    row = np.repeat(np.arange(len(some)), np.diff(rows.indptr))
+    staying = np.bincount(row, moved.place[rows.indices] < 0, minlength=len(some))
+    return np.asarray((staying >= k) | (wide.least[some] == 0))
+
+
+def _merged(wide: Near, moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr_array:
+    """The nearest of some items out of their longer lists and those that are moved: CSR ``[len(some), items]``."""
+    rows, coming = sp.coo_array(wide.matrix[some]), sp.coo_array(moved.after[some])
+    stays = moved.place[rows.coords[1]] < 0
+    row = np.concatenate([rows.coords[0][stays], coming.coords[0]])
+    column = np.concatenate([rows.coords[1][stays], moved.items[coming.coords[1]]])
+    value = np.concatenate([rows.data[stays], coming.data])
+    near = value > 0
+    row, column, value = row[near], column[near], value[near]
+    order = np.lexsort((column, -value, row))
+    first = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(some)))])
+    kept = order[np.arange(len(order)) - first[row[order]] < k]
+    return sp.csr_array((value[kept], (row[kept], column[kept])), shape=(len(some), wide.matrix.shape[1]))
 
 
 def _values(matrix: sp.csr_array, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -152,19 +208,12 @@ def _values(matrix: sp.csr_array, row: NDArray[np.int64], column: NDArray[np.int
     return np.asarray(matrix[row, column], dtype=np.float32).ravel()
 
 
-def _lists(
-    rows: sp.csr_array,
-    turned: sp.csr_array,
-    some: NDArray[np.int64],
-    place: NDArray[np.int64],
-    items: NDArray[np.int64],
-    new: sp.csr_array,
-    k: int,
-) -> sp.csr_array:
+def _lists(moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr_array:
     """The nearest of some items, worked out anew: CSR ``[len(some), items]``."""
-    both = sp.vstack([rows, new], format="csr")
-    left = sp.csr_array(both[np.where(place[some] >= 0, rows.shape[0] + place[some], some)])
-    scores = np.asarray((left @ turned).toarray(), dtype=np.float32)
-    scores[:, items] = (left @ sp.csr_array(new.T)).toarray()
+    both = sp.vstack([moved.rows, moved.new], format="csr")
+    place = moved.place[some]
+    left = sp.csr_array(both[np.where(place >= 0, moved.rows.shape[0] + place, some)])
+    scores = np.asarray((left @ moved.turned).toarray(), dtype=np.float32)
+    scores[:, moved.items] = (left @ sp.csr_array(moved.new.T)).toarray()
     scores[np.arange(len(some)), some] = 0.0
     return largest(scores, k)
