@@ -1,0 +1,1 @@
+"""Explanations of the flow beside those of other methods, all judged by what removing their edges really does."""
