@@ -94,8 +94,11 @@ class Effect(Ranked):
         # the item is not in the history, so that walks over the person's own node do not reach it
         board = Board(person, np.array([pair.item]))
         scores = board.scores(np.vstack([np.ones(h, dtype=bool), ~np.eye(h, dtype=bool)]))[:, 0]
-        of_facts = [-effects.by_links(person, effects.edit(Intervention.without(facts=[fact])))[pair.item] for fact in pair.facts]
-        return np.concatenate([scores[0] - scores[1:], np.array(of_facts, dtype=np.float64)])
+        of_facts = np.zeros(len(pair.facts))
+        for place, fact in enumerate(pair.facts):
+            edit = effects.edit(Intervention.without(facts=[fact]))
+            of_facts[place] = -effects.by_links(person, edit)[pair.item]
+        return np.concatenate([scores[0] - scores[1:], of_facts])
 
 
 class Share(Ranked):

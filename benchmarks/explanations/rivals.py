@@ -137,6 +137,8 @@ class Paths(Ranked):
             np.concatenate([degree, degree[twin.held[:, 0]] + links[twin.held[:, 1]]]),
         )
 
-    def _best(self, weight: NDArray[np.float64], paths: NDArray[np.int64], cost: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _best(
+        self, weight: NDArray[np.float64], paths: NDArray[np.int64], cost: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
         along = np.where(paths >= 0, -np.log(np.maximum(weight[paths], 1e-12)), 0.0).sum(axis=1)
         return np.argsort(along + cost, kind="stable")[: self.best]

@@ -94,9 +94,7 @@ class Twin(nn.Module):
                 continue
             together = term.channel.name == "kg"
             rows = graph.rows if together else graph.links.by_relation[term.channel.name.split(":", 1)[1]]
-            mine, theirs, its = (
-                rows[some][:, pair.links].toarray() for some in (pair.history, self.columns, own)
-            )
+            mine, theirs, its = (rows[some][:, pair.links].toarray() for some in (pair.history, self.columns, own))
             place = 0 if together else 1 + b
             used = np.flatnonzero(mine.any(axis=0))
             at = h + used
@@ -183,7 +181,7 @@ def to_edges(twin: Twin, pair: Candidates, mask: NDArray[np.float64], total: boo
     A fact between two items stands for several edges of the twin: attributions are summed over them (``total``), of
     masks the largest counts.
     """
-    h, held, _ = twin.edges
+    h = len(pair.history)
     importance = np.full(len(pair), 0.0 if total else -np.inf)
     importance[:h] = mask[:h]
     keys = [(int(pair.history[j]), int(c)) for j, c in twin.held]

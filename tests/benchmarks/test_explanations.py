@@ -1,0 +1,220 @@
+"""The masked twin, the judge, permuted ids and refits agree with the model and with what is done the long way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
+
+from benchmarks.explanations.edges import candidates_of
+from benchmarks.explanations.judge import Judge, difference, figures
+from benchmarks.explanations.ours import Chance, Effect, Sets, Share
+from benchmarks.explanations.permute import permuted, randomised, renamed
+from benchmarks.explanations.refits import Refit, compare, drawn
+from benchmarks.explanations.rivals import Gradient, Integrated, Masked, Paths
+from benchmarks.explanations.trust import sanity, stability
+from benchmarks.explanations.twin import Twin, to_edges
+from benchmarks.explanations.world import World, draw_pairs
+from kgrec.effects import Fact, Intervention
+from kgrec.flow.builder import Context
+from kgrec.flow.channels.chained import EaseThenSimilar
+from kgrec.flow.channels.ease import Ease
+
+PAIRS = 12
+
+
+def scores_of(twin: Twin, mask: torch.Tensor | None = None) -> np.ndarray:
+    if mask is not None:
+        set_masks(twin, mask, twin.edge_index, apply_sigmoid=False)
+    with torch.no_grad():
+        found = twin(twin.x, twin.edge_index)[0].numpy()
+    clear_masks(twin)
+    return found
+
+
+def test_the_twin_scores_as_the_model(world: World) -> None:
+    facts = 0
+    for user, item in draw_pairs(world, PAIRS, 1).tolist():
+        pair = candidates_of(world, user, item)
+        twin = Twin(world, pair, log_probs=False)
+        facts += len(pair.facts)
+        expected = world.effects.score(world.person(user))[twin.columns]
+        for mask in (None, torch.ones(twin.edge_index.shape[1])):
+            assert np.abs(scores_of(twin, mask) - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert facts
+
+
+def test_an_interaction_at_zero_has_weight_zero_in_a_history_of_the_same_size(world: World) -> None:
+    for user, item in draw_pairs(world, PAIRS, 2).tolist():
+        twin = Twin(world, candidates_of(world, user, item), log_probs=False)
+        person = world.person(user)
+        # an entry that is there with weight 0: size and ages are as they were
+        data = person.history.data.copy()
+        data[3] = 0.0
+        history = sp.csr_array((data, person.history.indices, person.history.indptr), person.history.shape)
+        expected = world.scorer.score(history, person.users)[0][twin.columns]
+        mask = torch.ones(twin.edge_index.shape[1])
+        mask[3] = 0.0
+        assert np.abs(scores_of(twin, mask) - expected).max() <= 1e-5 * np.abs(expected).max()
+        # what is really gone makes the history smaller too
+        gone = Intervention.without([int(person.items[3])])
+        assert np.abs(world.effects.score(person, gone)[twin.columns] - expected).max() > 1e-3
+
+
+def test_facts_at_zero_take_their_share_out(world: World) -> None:
+    """Without any fact the item has what its other channels give it."""
+    literal = 0.0
+    for user, item in draw_pairs(world, PAIRS, 3).tolist():
+        pair = candidates_of(world, user, item)
+        twin = Twin(world, pair, log_probs=False)
+        h = twin.edges[0]
+        mask = torch.ones(twin.edge_index.shape[1])
+        mask[h:] = 0.0
+        person = world.person(user)
+        parts = world.scorer.parts(person.history, person.users)
+        known = sum(float(part[0, item]) for channel, part in parts if channel.family == "kg")
+        fall = scores_of(twin)[twin.target] - scores_of(twin, mask)[twin.target]
+        assert fall == pytest.approx(known, abs=1e-4)
+        literal += abs(known)
+    assert literal > 0
+
+
+def test_the_gradient_of_the_score_is_the_share(world: World) -> None:
+    """Paths are products of their edges' masks: at 1 the derivative is what the paths over the edge carry."""
+    for user, item in draw_pairs(world, PAIRS, 4).tolist():
+        pair = candidates_of(world, user, item)
+        twin = Twin(world, pair, log_probs=False)
+        mask = torch.ones(twin.edge_index.shape[1], requires_grad=True)
+        set_masks(twin, mask, twin.edge_index, apply_sigmoid=False)
+        (slope,) = torch.autograd.grad(twin(twin.x, twin.edge_index)[0, twin.target], mask)
+        clear_masks(twin)
+        found = to_edges(twin, pair, slope.numpy().astype(np.float64), total=True)
+        np.testing.assert_allclose(found, Share().importance(world, pair), rtol=1e-3, atol=1e-4)
+
+
+def test_effects_are_differences_of_recomputed_scores(world: World) -> None:
+    for user, item in draw_pairs(world, 4, 5).tolist():
+        pair = candidates_of(world, user, item)
+        person = world.person(user)
+        before = world.effects.score(person)[item]
+        expected = [
+            before
+            - world.effects.score(
+                person, Intervention.without(facts=[edge]) if isinstance(edge, Fact) else Intervention.without([edge])
+            )[item]
+            for edge in pair.edges
+        ]
+        np.testing.assert_allclose(Effect().importance(world, pair), expected, atol=2e-5 * abs(before))
+
+
+def test_the_judge_holds_what_sets_promise(world: World) -> None:
+    judge, found = Judge(world), 0
+    for user, item in draw_pairs(world, PAIRS, 6).tolist():
+        answer = Sets().explain(world, user, item)
+        assert not judge.necessary(user, item, [])
+        assert judge.sufficient(user, item, candidates_of(world, user, item).edges[:0]) in (True, False)
+        if answer.sizes[0]:
+            found += 1
+            assert judge.necessary(user, item, answer.necessary)
+        if answer.sizes[1]:
+            assert judge.sufficient(user, item, answer.sufficient)
+    assert found
+
+
+def test_every_method_orders_every_edge(world: World) -> None:
+    user, item = draw_pairs(world, 1, 7)[0].tolist()
+    edges = candidates_of(world, user, item).edges
+    for method in (Effect(), Share(), Chance(0), Gradient(), Integrated(), Masked(0.01), Paths(0.01)):
+        answer = method.explain(world, user, item)
+        assert sorted(map(str, answer.necessary)) == sorted(map(str, edges)), method.name
+
+
+def test_permuted_ids_give_the_same_scores_and_answers(world: World) -> None:
+    other, places = permuted(world, 1)
+    items = places["Item"]
+    for user, item in draw_pairs(world, 4, 8).tolist():
+        before, after = world.effects.score(world.person(user)), other.effects.score(other.person(user))
+        np.testing.assert_allclose(after[items], before, atol=1e-5 * np.abs(before).max())
+        pair = candidates_of(world, user, item)
+        for edge in pair.edges[:2] + pair.edges[-2:]:
+            gone, moved = (
+                Intervention.without(facts=[one]) if isinstance(one, Fact) else Intervention.without([one])
+                for one in (edge, renamed(edge, "Item", places))
+            )
+            np.testing.assert_allclose(
+                other.effects.score(other.person(user), moved)[items],
+                world.effects.score(world.person(user), gone),
+                atol=1e-5 * np.abs(before).max(),
+            )
+
+
+def test_trust_tells_the_same_from_another(world: World) -> None:
+    pairs = draw_pairs(world, 8, 9)
+    rows = {row["method"]: row for row in stability(world, [Share(), Chance(0)], pairs)}
+    assert rows["share (weights)"]["same_again"] == 1.0
+    assert rows["share (weights)"]["same_permuted"] == 1.0
+    assert rows["random"]["same_again"] < 1.0
+    changed = {row["method"]: row for row in sanity(world, [Share()], pairs)}
+    assert changed["share (weights)"]["overlap"] < 0.9
+    assert not np.allclose(randomised(world, 1).scorer.prior(), np.inf)
+
+
+def test_figures_and_differences() -> None:
+    users = np.array([0, 0, 1, 2])
+    pn, ps = np.array([1, 1, 0, 0]), np.array([1, 1, 1, 1])
+    found = figures(users, pn, ps)
+    assert (found.pn, found.ps, found.f) == (0.5, 1.0, pytest.approx(2 / 3))
+    assert found.low == 0.0
+    assert found.high == 1.0
+    both = np.stack([pn, ps], axis=1)
+    assert difference(users, both, both) == (0.0, 0.0, 0.0)
+
+
+def test_the_ridge_without_an_interaction_is_the_ridge_of_what_is_left(world: World) -> None:
+    refit, part = Refit(world), world.effects.part
+    for user, item in drawn(world, 5, 10).tolist():
+        gone = sp.csr_array(([1.0], ([user], [item])), shape=part.train.shape, dtype=np.float32)
+        left = part.without(gone)
+        assert len(left.seen) == len(part.seen)
+        context = Context(world.flow.config)
+        context.built["ease"] = Ease().build(left, context)
+        rest = left.train[[user]].indices
+        rows = context.built["ease"][0].factors[0][refit.place[rest]]
+        found = refit.ease_rows(user, item)
+        # the item's own column bears its old scale in both or in none: it is not among those that are asked for
+        np.testing.assert_allclose(found, rows, atol=2e-5)
+        chained = EaseThenSimilar().build(left, context)
+        if "ease>similar" in world.effects.channels:
+            flows = refit._flows(user, item, world.person(user).edited(frozenset([item]), frozenset()))
+            np.testing.assert_allclose(flows["ease>similar"], np.maximum(rows, 0) @ chained[0].factors[1], atol=2e-5)
+
+
+def test_low_without_an_interaction(world: World) -> None:
+    refit, part = Refit(world), world.effects.part
+    if "low" not in refit.channels:
+        pytest.skip("the gates switched it off")
+    precision, l2 = refit._precision
+    vectors = refit._vectors
+    np.testing.assert_allclose(vectors @ np.linalg.inv(precision), refit.channels["low"].factors[0], atol=1e-4)
+    item = int(drawn(world, 1, 11)[0, 1])
+    degree = refit.degree.copy()
+    degree[refit.place[item]] -= 1
+    unobserved, _ = world.flow.choices["low"]
+    shift = l2 * ((part.train.nnz - 1) / part.num_users + unobserved * len(refit.seen))
+    again = unobserved * (vectors.T @ vectors) + (vectors.T * degree) @ vectors / part.num_users
+    again += shift * np.eye(len(again))
+    np.testing.assert_allclose(refit.low_source(item), vectors @ np.linalg.inv(again), rtol=1e-4, atol=1e-5)
+
+
+def test_comparing_with_the_effects_themselves_agrees(world: World) -> None:
+    some = drawn(world, 6, 12)
+    same = [world.effects.score(world.person(u), Intervention.without([i])) for u, i in some.tolist()]
+    found = compare(world, some, same)
+    assert found["correlation"] == 1.0
+    assert found["sign"] == found["stays_or_leaves"] == found["same_ten"] == 1.0
+    refit = Refit(replace(world, kept={}))
+    assert compare(world, some, [refit.scores(u, i) for u, i in some.tolist()])["correlation"] > 0
