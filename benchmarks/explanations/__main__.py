@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks._common import DATA, ROOT
 from benchmarks.explanations.cells import Asked, closed_form, exact_gap, run_method, speed, trust, whole_refits
+from benchmarks.explanations.form import pass_over_form
 from benchmarks.explanations.judge import Judge
 from benchmarks.explanations.knowledge import curve, shuffled
 from benchmarks.explanations.ours import Chance, Effect, Method, Sets, Share
@@ -41,6 +42,7 @@ CURVE = 300
 Answers = dict[str, list[dict[str, Any]]]
 QUESTIONS: dict[str, Callable[[World, Asked], Answers]] = {
     "speed": lambda world, asked: {"speed": speed(world, asked)},
+    "form": lambda world, asked: {"form": [pass_over_form(world, *asked.pairs[0].tolist())]},
     "exact": lambda world, asked: {"exact": exact_gap(world, asked)},
     "knowledge": lambda world, asked: {"knowledge": curve(world, CURVE, asked.seed)},
     "refits": lambda world, asked: {"refits": closed_form(world, asked)},
@@ -60,7 +62,7 @@ def main() -> int:
     wanted = [one for one in methods if not arguments.methods or any(name in one.name for name in arguments.methods)]
     run = Run(arguments, "python -m benchmarks.explanations " + shlex.join(_told(arguments)))
     for name in arguments.sets:
-        run.dataset(World.open(name, arguments.runs, arguments.data), methods, wanted)
+        run.dataset(World.open(name, arguments.runs, arguments.data), wanted)
     show(run.content)
     return 0
 
@@ -76,20 +78,20 @@ class Run:
         self.datasets: dict[str, Any] = {}
         self.content: dict[str, Any] = {}
 
-    def dataset(self, world: World, methods: Sequence[Method], wanted: Sequence[Method]) -> None:
+    def dataset(self, world: World, methods: Sequence[Method]) -> None:
         """All cells of one data set."""
         given, name, judge = self.arguments, world.name, Judge(world)
         pairs = self.pairs[name] = draw_pairs(world, given.pairs, given.seed)
         self.datasets[name] = _sizes(world)
         key = [name, given.seed, pairs.tolist(), given.few, world.flow.catalogue.degree.tolist()]
-        for method in wanted:
+        for method in methods:
             # what others' methods say does not depend on how we search
             ours = source_hash(("kgrec.effects",)) if isinstance(method, (Sets, Effect)) else ""
             make = partial(run_method, world, judge, method, pairs, given.few)
             self.cells[name, method.name] = self._kept(name, method.name, [*key, ours], make)
         asked = Asked(methods, pairs, given.few, given.seed, given.refits, given.whole)
         for question in given.questions:
-            more = [source_hash(("kgrec.effects",)), given.refits, given.whole]
+            more = [source_hash(("kgrec.effects",)), [one.name for one in methods], given.refits, given.whole]
             found = self._kept(name, question, [*key, *more], partial(QUESTIONS[question], world, asked))
             for part, some in found.items():
                 self.answers.setdefault(part, []).extend(some)
