@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.explanations.edges import candidates_of
 from benchmarks.explanations.judge import Judge
-from benchmarks.explanations.ours import Effect, Method, sets_of
+from benchmarks.explanations.ours import Method
 from benchmarks.explanations.refits import Refit, compare, drawn, whole
 from benchmarks.explanations.trust import sanity, stability
 from benchmarks.explanations.world import K, World
 from kgrec.effects import SetSearch
-from kgrec.explain.flow import FlowExplainer
+from kgrec.explain.causal import CausalExplainer
 
 PROBE, SLOW = 20, 0.1
 """Pairs after which a method's speed is known, and CPU seconds a pair (their median) from which on it is slow."""
@@ -94,38 +94,29 @@ def exact_gap(world: World, asked: Asked) -> list[dict[str, Any]]:
 
 
 def speed(world: World, asked: Asked) -> list[dict[str, Any]]:
-    """One pair with everything that is said of it, end to end; and whole lists, whose search is shared."""
-    explainer, effect = FlowExplainer(world.snapshot, world.scorer), Effect()
-
-    def everything(search: SetSearch, user: int, item: int) -> None:
-        pair = candidates_of(world, user, item)
-        sets_of(search, pair)
-        effect.importance(world, pair)
-        explainer.explain(user, item)
-
-    def search_of(user: int) -> SetSearch:
-        return SetSearch(world.effects, world.person(user), world.ranking(user), K)
+    """One pair with all that ``kgrec explain`` says of it, each of another person; and whole lists."""
+    explainer = CausalExplainer(world.snapshot, world.scorer, text=lambda: world.text, candidates=world.candidates, k=K)
 
     def timed(what: Callable[[], object]) -> tuple[float, float]:
         start, used = time.perf_counter(), time.process_time()
         what()
         return time.perf_counter() - start, time.process_time() - used
 
-    user, item = asked.pairs[-1].tolist()
-    everything(search_of(user), user, item)
-    each = np.array(
-        [timed(lambda u=u, i=i: everything(search_of(u), u, i)) for u, i in asked.pairs[: asked.few].tolist()]  # type: ignore[misc]
-    )
+    explainer.explain(*asked.pairs[-1].tolist())
+    each = []
+    for user, item in asked.pairs.tolist():
+        explainer.listed.cache_clear()
+        each.append(timed(partial(explainer.explain, user, item)))
     users = np.unique(asked.pairs[: max(1, asked.few // 5), 0])
 
     def lists() -> None:
         for one, items in zip(users.tolist(), world.lists(users).tolist()):
-            search = search_of(one)
             for item in items:
-                everything(search, one, item)
+                explainer.explain(one, item)
 
+    explainer.listed.cache_clear()
     wall, used = timed(lists)
-    (p50, cpu_p50), (p95, cpu_p95) = np.percentile(1000 * each, [50, 95], axis=0).round(2).tolist()
+    (p50, cpu_p50), (p95, cpu_p95) = np.percentile(1000 * np.array(each), [50, 95], axis=0).round(2).tolist()
     return [
         {
             "dataset": world.name,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.explanations.edges import Edge, split
 from benchmarks.explanations.world import K, World
-from kgrec.effects import Intervention
+from kgrec.effects import Fact, Intervention
 from kgrec.effects.links import LinkEdit
 from kgrec.evaluation.bootstrap import Bootstrap, percentile_interval
 
@@ -29,7 +29,6 @@ class Judge:
     def __init__(self, world: World) -> None:
         self.world = world
         self._known: dict[tuple[str, int, int, frozenset[Edge]], bool] = {}
-        self._edits: dict[tuple[int, frozenset[Edge]], LinkEdit | None] = {}
 
     def necessary(self, user: int, item: int, edges: Sequence[Edge]) -> bool:
         """Whether the item is not in the list without them."""
@@ -51,15 +50,12 @@ class Judge:
             self._known[key] = self._listed(user, item, scores)
         return self._known[key]
 
-    def _bare(self, item: int, kept: frozenset[Edge]) -> LinkEdit | None:
+    def _bare(self, item: int, kept: frozenset[Fact]) -> LinkEdit | None:
         """The item's links when it has these facts alone."""
         if self.world.effects.graph is None:
             return None
         mine = self.world.effects.facts.of_node((self.world.snapshot.item_type, item))
-        key = (item, kept & mine)
-        if key not in self._edits:
-            self._edits[key] = self.world.effects.edit(Intervention.without(facts=mine - kept))
-        return self._edits[key]
+        return self.world.effects.edit(mine - kept, frozenset())
 
     def _listed(self, user: int, item: int, scores: NDArray[np.float32]) -> bool:
         place = self.world.ranking(user).place(scores, item)

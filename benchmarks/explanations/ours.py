@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.explanations.edges import Candidates, Edge, candidates_of
 from benchmarks.explanations.world import K, World
-from kgrec.effects import EdgeSet, Intervention, SetSearch
+from kgrec.effects import EdgeSet, SetSearch
 from kgrec.effects.board import Board
 
 
@@ -96,7 +96,7 @@ class Effect(Ranked):
         scores = board.scores(np.vstack([np.ones(h, dtype=bool), ~np.eye(h, dtype=bool)]))[:, 0]
         of_facts = np.zeros(len(pair.facts))
         for place, fact in enumerate(pair.facts):
-            edit = effects.edit(Intervention.without(facts=[fact]))
+            edit = effects.edit(frozenset([fact]), frozenset())
             of_facts[place] = -effects.by_links(person, edit)[pair.item]
         return np.concatenate([scores[0] - scores[1:], of_facts])
 

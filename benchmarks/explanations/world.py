@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from benchmarks._common import ROOT
@@ -14,6 +15,7 @@ from kgrec.dataset.features import Features, load_features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import FlowEffects, Person, Ranking
 from kgrec.flow.model import Flow, FlowScorer
+from kgrec.recommend.lists import SEEN
 from kgrec.recommend.topk import top_k
 
 K = 10
@@ -66,15 +68,20 @@ class World:
         """Items that are ranked: bool ``[num_items]``."""
         return self.snapshot.interacted()
 
+    @cached_property
+    def seen(self) -> sp.csr_array:
+        """What lists leave out: CSR ``[users, items]``."""
+        return self.snapshot.matrix(*SEEN)
+
     def person(self, user: int) -> Person:
         if user not in self.kept:
             self.kept[user] = self.effects.person(user)
         return self.kept[user]
 
     def ranking(self, user: int) -> Ranking:
-        """Candidates that are not in the user's history; no intervention changes them."""
+        """Candidates that lists may hold, which the user has not interacted with; no intervention changes them."""
         allowed = self.candidates.copy()
-        allowed[self.person(user).items] = False
+        allowed[self.seen[[user]].indices] = False
         return Ranking(allowed)
 
     def lists(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -83,7 +90,7 @@ class World:
         for start in range(0, len(users), BLOCK):
             some = users[start : start + BLOCK]
             scores = self.scorer.score(train[some], some)
-            parts.append(top_k(scores, K, self.candidates, train[some])[0])
+            parts.append(top_k(scores, K, self.candidates, self.seen[some])[0])
         return np.concatenate(parts)
 
 
