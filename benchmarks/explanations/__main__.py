@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -82,7 +83,11 @@ class Run:
         """All cells of one data set."""
         given, name, judge = self.arguments, world.name, Judge(world)
         pairs = self.pairs[name] = draw_pairs(world, given.pairs, given.seed)
-        self.datasets[name] = _sizes(world)
+        self.datasets[name] = {
+            "command": self.command,
+            "load": round(os.getloadavg()[2], 1),
+            **_sizes(world),
+        }
         key = [name, given.seed, pairs.tolist(), given.few, world.flow.catalogue.degree.tolist()]
         for method in methods:
             # what others' methods say does not depend on how we search
@@ -114,8 +119,8 @@ class Run:
         return content["found"]
 
     def _write(self) -> None:
-        self.content = document(self.command, self.cells, self.pairs, self.arguments.few, self.answers, self.datasets)
-        write(self.arguments.out, self.content)
+        content = document(self.command, self.cells, self.pairs, self.arguments.few, self.answers, self.datasets)
+        self.content = write(self.arguments.out, content)
 
 
 def _methods(seed: int) -> list[Method]:

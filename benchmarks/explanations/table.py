@@ -138,6 +138,24 @@ def _told(value: Any) -> str:
     )
 
 
-def write(path: Path, content: Mapping[str, Any]) -> None:
+def write(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes the file anew, whole or not at all; what earlier runs found and this one does not say is kept."""
+    try:
+        before = json.loads(path.read_text())
+    except (OSError, ValueError):
+        before = {}
+    merged = dict(content)
+    if before.get("format") == FORMAT:
+        merged["datasets"] = {**before["datasets"], **content["datasets"]}
+        for name, found in before.items():
+            if isinstance(found, list):
+                new = merged.get(name, [])
+                said = {_about(row) for row in new}
+                merged[name] = [*(row for row in found if _about(row) not in said), *new]
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, content)
+    write_json(path, merged)
+    return merged
+
+
+def _about(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("dataset", "method", "set", "graph", "refit"))
