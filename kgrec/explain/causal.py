@@ -208,8 +208,8 @@ class CausalExplainer(FlowExplainer):
         other = None if instead_of is None else self._contrast(listed, user, item, instead_of, wording)
         return Causes(
             self.k,
-            None if necessary is None else self._edges(user, necessary, wording),
-            None if sufficient is None else self._edges(user, sufficient, wording),
+            None if necessary is None else self.edges(user, necessary, wording),
+            None if sufficient is None else self.edges(user, sufficient, wording),
             other,
             tuple(texts),
         )
@@ -221,7 +221,7 @@ class CausalExplainer(FlowExplainer):
         most = [j for j in np.argsort(-effects, kind="stable")[: self.config.paths].tolist() if effects[j] > 0]
         picked = EdgeSet(tuple(listed.person.items[most].tolist()))
         edges = tuple(
-            replace(edge, effect=float(effects[j])) for edge, j in zip(self._edges(user, picked, wording), most)
+            replace(edge, effect=float(effects[j])) for edge, j in zip(self.edges(user, picked, wording), most)
         )
         first, second = self._named([above, below])
         things = [edge.text for edge in edges]
@@ -234,7 +234,7 @@ class CausalExplainer(FlowExplainer):
             above == item,
             difference,
             edges,
-            None if turned is None else self._edges(user, turned, wording),
+            None if turned is None else self.edges(user, turned, wording),
             text,
         )
 
@@ -243,8 +243,14 @@ class CausalExplainer(FlowExplainer):
         nodes = self.names.nodes(sorted(set(at)))
         return [nodes[one] for one in at]
 
-    def _edges(self, user: int | None, edges: EdgeSet, wording: Wording) -> tuple[Edge, ...]:
-        """Edges with their names."""
+    def edges(self, user: int | None, edges: EdgeSet, wording: Wording) -> tuple[Edge, ...]:
+        """Edges with their names, interactions first.
+
+        Args:
+            user: whose interactions they are; None for a person who is not in the graph.
+            edges: ids.
+            wording: the language.
+        """
         offsets = self.snapshot.offsets
         ends = [(self.snapshot.item_type, item) for item in edges.items]
         ends += [end for fact in edges.facts for end in (fact.source, fact.target)]

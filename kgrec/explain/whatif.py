@@ -100,9 +100,31 @@ def what_if(
         (Ranking(open_before), effects.score(person)),
         (Ranking(open_after), effects.score(person, intervention)),
     ]
-    names = _names(effects.snapshot)
+    before, after = side_by_side(item_names(effects.snapshot), lists[0], lists[1], k)
+    notes = []
+    if set(person.items.tolist()) <= intervention.drop_items and not intervention.add_items and len(person.items):
+        notes.append("Nothing of the history is left: popularity alone ranks.")
+    if len(intervention.add_facts) and not _any_known(effects, intervention):
+        notes.append("No two items shared the nodes of the added facts: the model gives such links no weight.")
+    return WhatIf(before, after, tuple(notes))
+
+
+Scored = tuple[Ranking, NDArray[np.float32]]
+"""Which items may stand in a list, and their scores."""
+
+
+def side_by_side(
+    names: pl.DataFrame, before: Scored, after: Scored, k: int
+) -> tuple[tuple[Listed, ...], tuple[Listed, ...]]:
+    """The best k of two rankings, each with the place in the other.
+
+    Args:
+        names: of the items (:func:`item_names`).
+        before, after: what is ranked.
+        k: length of the lists.
+    """
     found = []
-    for (ranking, scores), (other, others) in ((lists[0], lists[1]), (lists[1], lists[0])):
+    for (ranking, scores), (other, others) in ((before, after), (after, before)):
         top = ranking.top(scores, k)
         found.append(
             tuple(
@@ -110,13 +132,7 @@ def what_if(
                 for n, item in enumerate(top, 1)
             )
         )
-    notes = []
-    if set(person.items.tolist()) <= intervention.drop_items and not intervention.add_items and len(person.items):
-        notes.append("Nothing of the history is left: popularity alone ranks.")
-    if len(intervention.add_facts) and not _any_known(effects, intervention):
-        notes.append("No two items shared the nodes of the added facts: the model gives such links no weight.")
-    before, after = found
-    return WhatIf(before, after, tuple(notes))
+    return found[0], found[1]
 
 
 def _any_known(effects: FlowEffects, intervention: Intervention) -> bool:
@@ -131,7 +147,8 @@ def _any_known(effects: FlowEffects, intervention: Intervention) -> bool:
     return bool(graph.links.shared[columns].any())
 
 
-def _names(snapshot: Snapshot) -> pl.DataFrame:
+def item_names(snapshot: Snapshot) -> pl.DataFrame:
+    """Ids and labels of the items, a row each."""
     return snapshot.of_type(snapshot.item_type).select(
         item=pl.coalesce("key", "iri"), label=pl.coalesce("label", "key", "iri")
     )

@@ -14,10 +14,12 @@ import polars as pl
 from kgrec.config import Recipe
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UserError
-from kgrec.explain import Explains, explainer_of
+from kgrec.explain import CausalExplainer, Explains, explainer_of
+from kgrec.explain.without import lists_without
 from kgrec.flow.files import DIAL
 from kgrec.pipeline.candidates import candidates_of
 from kgrec.pipeline.models import CHANNELS, load_scorer
+from kgrec.pipeline.why import vectors_reader
 from kgrec.progress import Progress
 from kgrec.recommend import Scorer, recommend
 from kgrec.report import Sample, write_report
@@ -33,7 +35,13 @@ def make_report(recipe: Recipe, folders: Mapping[str, Path], folder: Path, progr
     explains: Explains | None = None
     # a published model's lists are shown without reasons
     with suppress(UserError):
-        explains = explainer_of(snapshot, scorer, recipe.explain)
+        explains = explainer_of(
+            snapshot,
+            scorer,
+            recipe.explain,
+            text=vectors_reader(folders.get("text"), snapshot),
+            candidates=candidates_of(snapshot, recipe),
+        )
 
     def read(stage: str, name: str) -> Any:
         there = stage in folders and (folders[stage] / name).is_file()
@@ -75,5 +83,9 @@ def _sample(recipe: Recipe, snapshot: Snapshot, scorer: Scorer, explains: Explai
         explains.explain(user, snapshot.item_id(row["item"]), rank=row["rank"])  # type: ignore[union-attr]
         for row in reasons
     )
+    without = {}
+    # other models answer for their paths, not for what would be without an edge
+    if isinstance(explains, CausalExplainer) and explanations:
+        without = lists_without(explains, user, explanations, recipe.report.k)
     history = tuple(items["label"][item] for item in newest_first["item"])
-    return Sample(key, history, rows, explanations)
+    return Sample(key, history, rows, explanations, without)

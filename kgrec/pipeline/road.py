@@ -169,7 +169,7 @@ class Road:
         settings = self._settings("name", "report", "explain", "seed")
         code = (
             *("kgrec.report", "kgrec.explain", "kgrec.recommend", "kgrec.pipeline.models"),
-            *("kgrec.flow", "kgrec.pipeline.report"),
+            *("kgrec.effects", "kgrec.flow", "kgrec.pipeline.report", "kgrec.pipeline.why"),
         )
         return Stage("report", "run", settings, code, make, upstream=upstream)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from kgrec.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from kgrec.dataset.features import Features
+    from kgrec.dataset.snapshot import Snapshot
     from kgrec.explain import CausalExplainer, Explanation
     from kgrec.explain.whatif import WhatIf
     from kgrec.pipeline.run import Run
@@ -22,13 +24,17 @@ if TYPE_CHECKING:
 
 def text_reader(run: Run) -> Callable[[], Features | None]:
     """Reads the text vectors that the run's model was trained with."""
+    return lambda: vectors_reader(run.text_folder(), run.snapshot)()
+
+
+def vectors_reader(folder: Path | None, snapshot: Snapshot) -> Callable[[], Features | None]:
+    """Reads the text vectors of a folder; there are none where it is None or holds none of the items."""
 
     def read() -> Features | None:
         from kgrec.dataset.features import load_features
 
-        folder = run.text_folder()
         features = None if folder is None else load_features(folder)
-        return features if features is not None and run.snapshot.item_type in features else None
+        return features if features is not None and snapshot.item_type in features else None
 
     return read
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kgrec.explain.types import Explanation, Path
+from kgrec.explain.without import Cut, Without, cut_of_hop
 from kgrec.explain.wording import people, plain
+from kgrec.report.moves import signed
 
 ROW, PILL, TOP = 64, 30, 10
 END = 168
 INNER = 164
 GAP = 146
 BEND, HEAD = 36, 7
-CHAR = 7.0
+CHAR = 7.5
 THIN, THICK = 1.5, 6.0
 
 
@@ -33,7 +36,9 @@ class Pill:
 class Arrow:
     """An edge: an SVG path from left to right; the arrow's head is at its end, or at its start where reversed.
 
-    ``kind`` is ``interaction``, ``fact``, or ``learned`` (drawn dashed: it is no edge of the graph).
+    ``kind`` is ``interaction``, ``fact``, or ``learned`` (drawn dashed: it is no edge of the graph).  ``cut`` is the
+    number of what is taken away for it, None where nothing can be; ``minus``: it holds the item back; ``note``: its
+    effect as text, where it is an edge that can be taken away.
     """
 
     line: str
@@ -44,6 +49,10 @@ class Arrow:
     label_x: float
     label_y: float
     title: str
+    cut: int | None = None
+    minus: bool = False
+    note: str = ""
+    note_y: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,15 @@ def fit(label: str, width: float, char: float = CHAR) -> str:
     return label
 
 
-def draw(explanation: Explanation) -> Drawing | None:
-    """The drawing; None where there is no path."""
+def draw(explanation: Explanation, without: Mapping[Cut, Without] | None = None) -> Drawing | None:
+    """The drawing; None where there is no path.
+
+    Args:
+        explanation: whose paths.
+        without: what each edge does, where that is known: lines are as thick as the effect of their edge, a learned one
+            as that of its path; else as the path's weight.
+    """
+    numbers = {cut: n for n, cut in enumerate(without or {})}
     paths = explanation.paths
     if not paths:
         return None
@@ -81,7 +97,18 @@ def draw(explanation: Explanation) -> Drawing | None:
     height = 2 * TOP + ROW * len(paths)
     middle = height / 2
     left, right = 70.0, 70.0 + span
-    heaviest = max(abs(path.weight) for path in paths)
+    effects = {cut: one.effects.get(explanation.item, 0.0) for cut, one in (without or {}).items()}
+
+    def strength(path: Path, position: int) -> float:
+        """What a hop does to the score; where that is not known, what its path carries."""
+        if path.effect is None or not numbers:
+            return path.weight
+        if path.relations[position].learned or (cut := cut_of_hop(path, position)) is None:
+            return path.effect
+        return effects.get(cut, path.effect)
+
+    strengths = [[strength(path, position) for position in range(len(path.relations))] for path in paths]
+    heaviest = max(abs(one) for row in strengths for one in row)
     pills = [
         Pill(0, middle - PILL / 2, left, fit("you", left), paths[0].nodes[0].label or "you", "user"),
         _pill(paths[0], -1, right, middle, END, user_type, item_type),
@@ -90,12 +117,14 @@ def draw(explanation: Explanation) -> Drawing | None:
     weights = []
     for row, path in enumerate(paths):
         y = TOP + ROW * (row + 0.5)
-        stroke = THIN + (THICK - THIN) * (abs(path.weight) / heaviest if heaviest > 0 else 0)
         count = len(path.nodes) - 2
         gap = (span - count * INNER) / (count + 1)
         x, level = left, middle
         for position, hop in enumerate(path.relations):
             last = position == count
+            effect = strengths[row][position]
+            stroke = THIN + (THICK - THIN) * (abs(effect) / heaviest if heaviest > 0 else 0)
+            cut = numbers.get(cut_of_hop(path, position) or frozenset())
             start = x
             end = right if last else start + gap
             target = middle if last else y
@@ -103,6 +132,8 @@ def draw(explanation: Explanation) -> Drawing | None:
             kind = "learned" if hop.learned else hop.kind
             label = "interacted" if kind == "interaction" else plain(hop.label)
             title = f"{label}, learned; both: {people(hop.support or 0)}" if hop.learned else label
+            if numbers and kind == "interaction" and cut is None:
+                title += ", by somebody else: held fixed"
             # Where the line bends from a shared pill to the path's row, its straight part is shorter.
             low = start + (BEND if level != y else HEAD)
             high = end - (BEND if target != y else HEAD)
@@ -116,6 +147,10 @@ def draw(explanation: Explanation) -> Drawing | None:
                     round((low + high) / 2, 1),
                     round(y - 7 - stroke / 2, 1),
                     title,
+                    cut,
+                    effect < 0,
+                    signed(effect) if cut is not None and not hop.learned else "",
+                    round(y + 14 + stroke / 2, 1),
                 )
             )
             if not last:
@@ -123,7 +158,8 @@ def draw(explanation: Explanation) -> Drawing | None:
             x, level = end + INNER, y
         # Under the first node between the two, or under the edge that joins them.
         under = left + gap + INNER / 2 if count else (left + right) / 2
-        weights.append((round(under, 1), y + PILL / 2 + 13, f"{path.weight:.3g}"))
+        if not numbers:
+            weights.append((round(under, 1), y + PILL / 2 + 13, f"{path.weight:.3g}"))
     return Drawing(width, height, tuple(pills), tuple(arrows), tuple(weights))
 
 

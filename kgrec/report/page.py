@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from kgrec.explain.types import Explanation
+from kgrec.explain.without import Cut, Without
 from kgrec.explain.wording import plain
 from kgrec.report import charts
 from kgrec.report.channels import channels_view
 from kgrec.report.dial import dial_view
 from kgrec.report.drawing import Drawing, draw
 from kgrec.report.graph import graph_view
+from kgrec.report.moves import SetView, moves, numbered, sets, signed, stands
 from kgrec.report.tables import embedding_view, evaluation_view
 
 HISTORY_SHOWN = 24
@@ -30,21 +34,26 @@ class Sample:
         recommendations: mappings with rank, item, label and score; ``held_out`` true where the user did interact with
             the item in the part that the model never saw.
         explanations: of some of the recommendations.
+        without: what each of their edges, paths and necessary sets does to the list; empty where the model cannot say.
     """
 
     user: str
     history: Sequence[str]
     recommendations: Sequence[Mapping[str, Any]]
     explanations: Sequence[Explanation] = ()
+    without: Mapping[Cut, Without] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Reason:
-    """An explanation with its drawing and the shares of its numbers for the stacked bar."""
+    """An explanation with its drawing, the shares of its numbers for the stacked bar, the number of what can be taken
+    away for each path, and the sets."""
 
     of: Explanation
     drawing: Drawing | None
     shares: tuple[tuple[str, float, str], ...]
+    cuts: tuple[int | None, ...]
+    sets: tuple[SetView, ...]
 
 
 def write_report(
@@ -59,7 +68,9 @@ def write_report(
     evaluation: Mapping[str, Any] | None = None,
     samples: Sequence[Sample] = (),
 ) -> None:
-    """Writes one HTML file that needs no network, no script and no other file.  The same input gives the same bytes.
+    """Writes one HTML file that needs no network and no other file.  The same input gives the same bytes.
+
+    Its only script shows lists that are in the page already; without it everything but those can be read.
 
     Args:
         path: the file.
@@ -73,6 +84,7 @@ def write_report(
 
     Every part but the title may be missing: its section then says so or is left out.
     """
+    changes = [moves(sample.without) for sample in samples]
     text = _render(
         title=plain(title),
         graph=graph_view(profile or {}),
@@ -83,6 +95,8 @@ def write_report(
         dial=dial_view(dial or {}),
         evaluation=evaluation_view(evaluation or {}),
         samples=[_sample(sample) for sample in samples],
+        changes=changes if any(changes) else None,
+        **_script(any(changes)),
     )
     Path(path).write_text(text, encoding="utf-8", newline="\n")
 
@@ -93,8 +107,25 @@ def _render(**context: object) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["short"] = charts.short
     environment.filters["plain"] = plain
-    template = files("kgrec.report").joinpath("template.html.j2").read_text(encoding="utf-8")
+    environment.filters["signed"] = signed
+    environment.globals["stands"] = stands
+    # tojson writes <, >, & and ' as escapes, so that no label ends the element that it stands in
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
+    template = _file("template.html.j2")
     return environment.from_string(template).render(**context)
+
+
+def _file(name: str) -> str:
+    return files("kgrec.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _script(wanted: bool) -> dict[str, str]:
+    """The page's script and its hash: the page's policy lets no other one run."""
+    if not wanted:
+        return {"script": "", "script_hash": ""}
+    script = _file("moves.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return {"script": script, "script_hash": f"sha256-{digest}"}
 
 
 def _training_curves(history: Sequence[Mapping[str, Any]]) -> list[charts.Curve]:
@@ -120,7 +151,16 @@ def _sample(sample: Sample) -> dict[str, Any]:
         "total": len(sample.history),
         "recommendations": sample.recommendations,
         "any_held_out": any(row.get("held_out") for row in sample.recommendations),
-        "reasons": [_Reason(each, draw(each), _shares(each)) for each in sample.explanations],
+        "reasons": [
+            _Reason(
+                each,
+                draw(each, sample.without),
+                _shares(each),
+                numbered(each, sample.without),
+                sets(each, sample.without),
+            )
+            for each in sample.explanations
+        ],
     }
 
 

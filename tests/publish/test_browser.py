@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.chromium import chromium as chromium  # a browser, as fixtures
+from tests.chromium import page as page
 from tests.cli.conftest import kgrec as kgrec  # the command line, as a fixture
-from tests.needs import skip_or_fail
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
     from kgrec.pipeline.run import Run
     from tests.conftest import LiveNeo4j
 
-CHROMIUM = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 OWNED = {"FOR", "RECOMMENDS", "STEP"}
 DRAWN = """() => {
   const frame = document.querySelector('[data-testid="frame"]');
@@ -38,31 +34,6 @@ DRAWN = """() => {
   };
 }"""
 """What is drawn in the newest frame: nodes by their id, relationships by type and ends, with their colours."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        skip_or_fail("playwright is not installed")
-    program = shutil.which("chromium")
-    if program is None:
-        skip_or_fail("there is no chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=list(CHROMIUM))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A window that remembers nothing of other tests."""
-    made = chromium.new_page(viewport={"width": 1400, "height": 900})
-    made.set_default_timeout(60_000)
-    yield made
-    made.close()
 
 
 def log_in(page: Page, link: str, password: str) -> None:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from kgrec.explain.types import Explanation, Node, Relation, Through
+from kgrec.explain.types import Causes, Edge, Explanation, Node, Relation, Through
 from kgrec.explain.types import Path as WalkedPath
+from kgrec.explain.whatif import Listed, WhatIf
+from kgrec.explain.without import Cut, Without, cut_of_hop, cut_of_path, cuts_of
 from kgrec.report import Sample, write_report
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -21,6 +26,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.scripts: list[str] = []
         self.feed(html)
         self.close()
         assert self.open == []
@@ -29,6 +35,8 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_startendtag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
@@ -37,7 +45,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] == "script":
+            self.scripts[-1] += data
+        elif self.open and self.open[-1] != "style":
             self.text += data
 
     def count(self, tag: str, **attributes: str) -> int:
@@ -145,15 +155,97 @@ def test_a_whole_page(tmp_path):
     assert html.count('marker-end="url(#fact-head)"') == 2
 
 
+def caused(label: str = "Babe (1995)") -> tuple[Explanation, dict[Cut, Without]]:
+    """A flow's explanation with what each of its cuts does, effects and places made up."""
+    user, start, genre, end = (
+        Node("urn:x:User/1", "User", "user 1"),
+        Node("urn:x:Movie/a", "Movie", f"A {label}"),
+        Node("urn:x:Genre/c", "Genre", label),
+        Node("urn:x:Movie/b", "Movie", label),
+    )
+    had = Relation("interacts", "forward", "interacts", "interaction")
+    hops = (had, Relation("genre", "forward", label), Relation("genre", "reverse", label))
+    learned = (had, Relation("co-preference", "forward", "co-preference", "co-preference", 7))
+    other = Node("urn:x:User/2", "User", "user 2")
+    walk = (had, Relation("interacts", "reverse", "interacts", "interaction"), had)
+    paths = (
+        WalkedPath((user, start, genre, end), hops, 0.5, f"Because of {label}.", effect=0.75, rank_without=4),
+        WalkedPath((user, start, end), learned, 0.25, f"Often after {label}.", effect=-0.5, rank_without=1),
+        WalkedPath((user, start, other, end), walk, 0.1, "Shared.", effect=0.0, rank_without=1),
+    )
+    edge = Edge(user, had, start, f"“{label}” in your history")
+    causes = Causes(10, (edge,), (edge,), texts=("necessary: this", "sufficient: this"))
+    of = Explanation("1", "b", label, 1, 1.0, paths, 0.85, 0.0, prior=0.15, knowledge=0.5, causes=causes)
+    before = (Listed(1, "b", label, 1.0, 2), Listed(2, f"c {label}", label, 0.5, None))
+    after = (Listed(1, "d", f"D {label}", 0.75, 14), Listed(2, "b", label, 0.25, 1))
+    one = Without((edge,), WhatIf(before, after), {"b": -0.5})
+    return of, dict.fromkeys(cuts_of(of), one)
+
+
+def with_causes(label: str = "Babe (1995)") -> dict:
+    parts = content(label)
+    of, without = caused(label)
+    parts["samples"] = [*parts["samples"], Sample(label, [label], [], [of], without)]
+    return parts
+
+
+def test_what_can_be_taken_away() -> None:
+    of, without = caused()
+    interaction = ("urn:x:User/1", "interacts", "urn:x:Movie/a")
+    ends = ("urn:x:Movie/a", "genre", "urn:x:Genre/c"), ("urn:x:Movie/b", "genre", "urn:x:Genre/c")
+    whole, learned, walk = of.paths
+    assert [cut_of_hop(whole, n) for n in range(3)] == [{interaction}, {ends[0]}, {ends[1]}]
+    assert cut_of_path(whole) == {interaction, *ends}
+    # what was learned goes with the interaction that it starts from; what somebody else did is held fixed
+    assert cut_of_hop(learned, 1) == {interaction}
+    assert [cut_of_hop(walk, n) for n in range(3)] == [{interaction}, None, None]
+    assert len(without) == 4
+
+
+def test_lists_without_edges_are_in_the_page(tmp_path):
+    html = written(tmp_path, **with_causes())
+    page = Page(html)
+    assert html.count("<script") == 2
+    lists, script = page.scripts
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html
+    first, second = json.loads(lists)
+    assert first is None
+    assert second["items"] == [["b", "Babe (1995)"], ["c Babe (1995)", "Babe (1995)"], ["d", "D Babe (1995)"]]
+    assert second["before"] == [[0, "1.000"], [1, "0.5000"]]
+    cuts = second["cuts"]
+    assert [cut["parts"] for cut in cuts] == [[0], [1], [2], [0, 1, 2]]
+    assert all(cut["after"] == [[2, "0.7500", 14], [0, "0.2500", 1]] for cut in cuts)
+    assert all(cut["places"] == [2, None] for cut in cuts)
+    # an arrow an edge, thrice the interaction; the learned one goes with it; other people's cannot be clicked
+    numbers = [a["data-cut"] for tag, a in page.elements if tag == "g" and "data-cut" in a]
+    assert numbers == ["0", "1", "2", "0", "0", "0"]
+    assert page.count("g", class_="arrow") == 6 + 8
+    assert page.count("g", class_="minus") == 6
+    buttons = [a["data-cut"] for tag, a in page.elements if tag == "button" and "data-cut" in a]
+    assert buttons == ["3", "0", "0", "0"]
+    for words in ("effect +0.75", "effect −0.5", "· share 0.25", "place 1 → 4", "stays at place 1", "−0.5"):
+        assert words in page.text, words
+    assert "by somebody else: held fixed" in page.text
+    assert "says nothing about what goes on in anybody's mind" in page.text
+
+
+def test_a_page_without_effects_has_no_script(tmp_path):
+    html = written(tmp_path, **content())
+    assert "<script" not in html
+    assert "script-src" not in html
+    assert "data-cut" not in html
+
+
 def test_same_input_same_bytes(tmp_path):
-    assert written(tmp_path, **content()) == written(tmp_path, **content())
+    assert written(tmp_path, **with_causes()) == written(tmp_path, **with_causes())
 
 
 def test_nothing_outside_is_needed(tmp_path):
-    html = written(tmp_path, **content())
+    html = written(tmp_path, **with_causes())
     page = Page(html)
     tags = {tag for tag, _ in page.elements}
-    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    assert not tags & {"link", "img", "iframe", "object", "embed", "base", "form"}
     for _, attributes in page.elements:
         assert not {"src", "xlink:href", "onload", "onerror"} & set(attributes)
         assert (attributes.get("href") or "#").startswith("#")
@@ -178,7 +270,7 @@ def test_nothing_outside_is_needed(tmp_path):
     ],
 )
 def test_hostile_labels_are_harmless(tmp_path, label):
-    benign, hostile = Page(written(tmp_path, **content())), written(tmp_path, **content(label))
+    benign, hostile = Page(written(tmp_path, **with_causes())), written(tmp_path, **with_causes(label))
     page = Page(hostile)
     # The very same elements in the same order, whatever the labels say.
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in benign.elements]
@@ -186,7 +278,12 @@ def test_hostile_labels_are_harmless(tmp_path, label):
     shown = " ".join(label.translate({0x202E: None, 0: " ", 0x1B: " "}).split())
     assert shown in page.text
     assert not set("\u202e\x00\x1b") & set(hostile)
-    assert "49" not in page.text or "7 * 7" in page.text
+    # what the script reads holds no markup, and comes back as it was; the script itself holds no label
+    lists, script = page.scripts
+    assert not set("<>&'") & set(lists)
+    assert json.loads(lists)[1]["items"][0] == ["b", shown]
+    assert script == benign.scripts[1]
+    assert "49" not in page.text + lists or "7 * 7" in page.text
 
 
 def test_drawn_labels_fit_their_pills(tmp_path):
