@@ -16,7 +16,7 @@ END = 168
 INNER = 164
 GAP = 146
 BEND, HEAD = 36, 7
-CHAR = 7.5
+CHAR = 7.2
 THIN, THICK = 1.5, 6.0
 
 

@@ -16,9 +16,9 @@ from kgrec.report.charts import short
 def moves(without: Mapping[Cut, Without]) -> dict[str, Any] | None:
     """What the script shows of one user; None where nothing can be taken away.
 
-    ``items``: [id, label] of those that occur; ``before``: [item, score] a place; ``cuts``: one for each cut, in order, with
-    ``edges`` (what is taken away), ``parts`` (numbers of the cuts of one edge that it holds), ``places`` (of the items
-    of ``before``, None outside) and ``after``: [item, score, place before, None where it could not stand].
+    ``items``: [id, label] of those that occur; ``before``: [item, score] a place; ``cuts``: one for each cut, in order,
+    with ``edges`` (what is taken away), ``parts`` (numbers of the cuts of one edge that it holds), ``places`` (of the
+    items of ``before``, None outside) and ``after``: [item, score, place before, None where it could not stand].
     """
     if not without:
         return None
@@ -69,7 +69,7 @@ def sets(explanation: Explanation, without: Mapping[Cut, Without]) -> tuple[SetV
     found = []
     for text, edges in zip(causes.texts, (causes.necessary, causes.sufficient), strict=False):
         cut = numbers.get(cut_of_edges(edges)) if edges and edges is causes.necessary else None
-        found.append(SetView(text, tuple(plain(edge.text) for edge in edges or ()), cut))
+        found.append(SetView(text[:1].upper() + text[1:], tuple(plain(edge.text) for edge in edges or ()), cut))
     return tuple(found)
 
 

@@ -39,3 +39,9 @@ def test_explanations_in_neo4j(
     monkeypatch.setenv("KGREC_USER", "7")
     assert run_notebook("02-explanations-in-neo4j.ipynb", small_run, repository, monkeypatch) == 2
     assert neo4j_server.rows("MATCH (e:Explanation) RETURN count(e)") == [[0]]
+
+
+@pytest.mark.filterwarnings("default")
+def test_why(small_run: Run, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KGREC_USER", "7")
+    assert run_notebook("03-why.ipynb", small_run, repository, monkeypatch) == 1

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.chromium import chromium as chromium  # a browser, as fixtures
 from tests.chromium import page as page
 from tests.cli.conftest import kgrec as kgrec  # the command line, as a fixture
