@@ -228,7 +228,10 @@ def test_json_shape_and_determinism(movielens, explainer):
     assert {"user", "item", "rank", "score", "paths"} <= set(document)
     assert (document["user"], document["item"]) == ("3", "30")
     for path in document["paths"]:
-        assert set(path) == {"nodes", "relations", "weight", "text", "channels", "literal"}
+        assert set(path) == {
+            *("nodes", "relations", "weight", "share", "text", "channels", "literal"),
+            *("effect", "rank_without"),
+        }
         assert all(set(node) == {"id", "type", "label"} for node in path["nodes"])
         assert all(set(hop) == {"name", "direction", "kind"} for hop in path["relations"])
         assert len(path["nodes"]) == len(path["relations"]) + 1
