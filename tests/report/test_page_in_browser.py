@@ -144,3 +144,11 @@ def test_by_mouse_and_by_keyboard(report: Page, small_run: Run, tmp_path: Path) 
     report.screenshot(path=tmp_path / "dark.png")
     card.locator("button.back").click()
     assert report.locator(".without").count() == 0
+
+
+def test_a_model_without_effects_is_drawn_by_weight(page: Page, linear_run: Run) -> None:
+    page.goto(linear_run.report_path().resolve().as_uri())
+    assert page.locator(".reason g.arrow").count()
+    assert page.locator(".reason svg .weight").count()
+    assert page.locator("[role=button], script, button").count() == 0
+    assert "the more weight the path carries" in page.locator("main").inner_text()
