@@ -15,9 +15,10 @@ from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 from benchmarks.explanations.__main__ import main
 from benchmarks.explanations.edges import candidates_of
 from benchmarks.explanations.judge import Judge, difference, figures
+from benchmarks.explanations.knowledge import curve, shuffled
 from benchmarks.explanations.ours import Chance, Effect, Sets, Share
 from benchmarks.explanations.permute import permuted, renamed
-from benchmarks.explanations.refits import Refit, compare, drawn
+from benchmarks.explanations.refits import Refit, compare, drawn, whole
 from benchmarks.explanations.rivals import Gradient, Integrated, Masked, Paths
 from benchmarks.explanations.trust import sanity, stability
 from benchmarks.explanations.twin import Twin, to_edges
@@ -277,3 +278,20 @@ def test_the_whole_benchmark_and_going_on(
     assert json.loads(out.read_text()) == content
     assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*.json")}
     assert "sets (ours)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("world", [False], indirect=True, ids=["without times"])
+def test_whole_refits_and_the_shuffled_control(world: World) -> None:
+    user, item = drawn(world, 1, 13)[0].tolist()
+    found = whole(world, user, item, seed=3)
+    without = world.effects.score(world.person(user), Intervention.without([item]))
+    assert found.shape == without.shape
+    # fitted anew, it is near what the effect says and not the same
+    assert 0.5 < np.corrcoef(found, without)[0, 1] < 1 - 1e-9
+    other = shuffled(world, seed=3)
+    assert len(other.effects.facts) == len(world.effects.facts)
+    rows = curve(other, 4, 0, "shuffled")
+    assert {row["graph"] for row in rows} == {"shuffled"}
+    for row in rows:
+        assert 0 <= row["mass"] <= 1
+        assert 0 <= row["strongest_path"] <= 1
