@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from kgrec.effects.links import LinkEdit
 from kgrec.flow.channel import Channel
-from kgrec.flow.channels.content import Content
 from kgrec.flow.channels.ease import ITEM_POWER, L2
 from kgrec.flow.content import CHAINED
 from kgrec.flow.newcomer import NewItems
-from kgrec.flow.regression import foretell
 from kgrec.flow.vectors import largest
 
 if TYPE_CHECKING:
@@ -49,7 +47,7 @@ def prior_change(effects: FlowEffects, edit: LinkEdit) -> Flow:
     if weight and len(unheld):
         new = _as_new(effects, edit, unheld)
         items = edit.items[unheld]
-        found[items] = weight * (foretell(effects.part, new.vectors) - catalogue.foretold[items])
+        found[items] = weight * (effects.foretold.popularity(new.vectors) - catalogue.foretold[items])
     return found
 
 
@@ -131,8 +129,7 @@ def _content(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: s
     assert channel.targets is not None
     source = Channel("", "content", channel.factors[:1], sources=channel.sources).flow(weighted)[0]
     new = _as_new(effects, edit, unheld)
-    placed = Content.place(effects.channels["low"], effects.part, new.vectors)
-    placed[np.abs(new.vectors).sum(axis=1) == 0] = 0.0
+    placed = effects.foretold.placed(new.vectors)
     before = np.zeros(effects.snapshot.num_items, dtype=np.float32)
     before[channel.targets] = source @ channel.factors[1]
     items = edit.items[unheld]

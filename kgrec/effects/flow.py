@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import channels as linked
+from kgrec.effects.content import Foretold
 from kgrec.effects.facts import Facts
 from kgrec.effects.intervention import Fact, Intervention
 from kgrec.effects.links import LinkEdit, LinkGraph
@@ -157,6 +158,11 @@ class FlowEffects:
             return self.part.content.near_by_links if kg is None else sp.csr_array(kg.factors[0])
 
         return LinkGraph(self.snapshot, links, self.facts, self.scorer.flow.config.neighbours, near)
+
+    @cached_property
+    def foretold(self) -> Foretold:
+        """What content foretells of items that nobody holds."""
+        return Foretold(self.part, self.channels.get("low"))
 
     @cached_property
     def inverse(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
