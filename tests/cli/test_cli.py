@@ -288,7 +288,7 @@ def test_export(kgrec: Kgrec, places: list[str], tmp_path: Path, to: str) -> Non
         ),
         (["recommend", "PLACES", "--user", "7", "--candidates", "absent.txt"], "absent.txt"),
         (["explain", "PLACES", "--user", "7", "--item", "0"], "no item with this id"),
-        (["explain", "PLACES", "--user", "7"], "--item"),
+        (["explain", "PLACES"], "one of --user ID and --all"),
         (["run", "absent.toml"], "cannot read the recipe"),
         (["export", "PLACES", "--to", "nt", "--out", "no/such/folder/x.nt"], "folder"),
         (["export", "PLACES", "--to", "csv", "--out", "x"], "csv"),
