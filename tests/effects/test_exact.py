@@ -16,7 +16,7 @@ from kgrec.flow.model import FlowScorer
 from tests.effects.conftest import Model
 from tests.effects.reference import rebuilt
 
-EDITS, PEOPLE = 100, 10
+EDITS, PEOPLE = 50, 20
 TOLERANCE = 1e-5
 
 
