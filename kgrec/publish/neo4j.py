@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 OWNED = ("FOR", "RECOMMENDS", "STEP")
 """Relationship types that begin at an explanation."""
 LEARNED_HOP = "LEARNED_HOP"
-PROPERTIES = ("id", "name", "user", "item", "rank", "score", "model", "run", "created", "text")
+PROPERTIES = (
+    *("id", "name", "user", "item", "rank", "score", "model", "run", "created", "text"),
+    *("necessary", "sufficient"),
+)
 """Of an explanation."""
 BATCH = 1_000
 """Explanations removed in one transaction."""

@@ -71,7 +71,8 @@ def test_a_thousand_paths_of_the_flow_are_read_back(
     assert any(path.weight < 0 for path in worded)
     assert check(worded, lang) == {"interaction", "fact", "co-preference", "latent", "similarity", "sequence"}
     # these are the explainer's own sentences
-    explained = small_run.explainer.explain(*pairs[0], paths=3, lang=lang).paths
+    explainer = FlowExplainer(small_run.snapshot, small_run.scorer, small_run.recipe.explain)
+    explained = explainer.explain(*pairs[0], paths=3, lang=lang).paths
     assert [path.text for path in explained] == [path.text for path in worded[:3]]
 
 
