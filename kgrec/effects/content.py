@@ -40,4 +40,4 @@ class Foretold:
         found = vectors.astype(np.float64) @ self._slope[:, 1:] + self._zero[1:]
         found *= np.exp(POPULARITY * self.popularity(vectors))[:, None]
         found[np.abs(vectors).sum(axis=1) == 0] = 0.0
-        return found.astype(np.float32)
+        return np.asarray(found, dtype=np.float32)
