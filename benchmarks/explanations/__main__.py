@@ -94,6 +94,7 @@ class Run:
             ours = source_hash(("kgrec.effects",)) if isinstance(method, (Sets, Effect)) else ""
             make = partial(run_method, world, judge, method, pairs, given.few)
             self.cells[name, method.name] = self._kept(name, method.name, [*key, ours], make)
+            self._write()
         asked = Asked(methods, pairs, given.few, given.seed, given.refits, given.whole)
         for question in given.questions:
             more = [source_hash(("kgrec.effects",)), [one.name for one in methods], given.refits, given.whole]
@@ -115,7 +116,6 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, content)
         print(f"{dataset}: {what}", flush=True)
-        self._write()
         return content["found"]
 
     def _write(self) -> None:
