@@ -95,7 +95,7 @@ def _check(
         raise UserError("--all and --out FILE go together")
     if all_users == (user is not None):
         raise UserError("one of --user ID and --all is needed")
-    if item is None and (browser or instead_of is not None or (all_users is False and user is None)):
+    if item is None and (browser or instead_of is not None):
         raise UserError("this is asked of one item", remedy="--item ID")
     if item is not None and all_users:
         raise UserError("--all explains every user's list", remedy="leave --item out")

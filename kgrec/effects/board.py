@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kgrec.effects.person import Person
 from kgrec.flow.candidates import coefficient
-from kgrec.flow.channel import Channel
+from kgrec.flow.channel import Channel, positions
 from kgrec.flow.recency import weigh
 
 
@@ -59,12 +59,7 @@ class Board:
         scorer = self.person.scorer
         weighted: dict[float, NDArray[np.float32]] = {}
         for name in self._flows:
-            by_power: dict[float, list[Any]] = {}
-            for gates in scorer.flow.gates:
-                gate = gates.by_channel[name]
-                if gate.strength:
-                    by_power.setdefault(gate.recency, []).append((gates.scale, gate))
-            for power, some in sorted(by_power.items()):
+            for power, some in scorer.flow.by_recency(name):
                 if power not in weighted:
                     weighted[power] = self._weigh(histories, power)
                 yield name, some, weighted[power]
@@ -88,7 +83,7 @@ class Board:
 def block(channel: Channel, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float32]:
     """``W[sources, targets]``: float32 ``[h, K]``."""
     found = np.zeros((len(sources), len(targets)), dtype=np.float32)
-    rows, columns = _places(channel.sources, sources), _places(channel.targets, targets)
+    rows, columns = positions(channel.sources, sources), positions(channel.targets, targets)
     inside, wanted = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
     if not len(inside) or not len(wanted):
         return found
@@ -103,11 +98,3 @@ def block(channel: Channel, sources: NDArray[np.int64], targets: NDArray[np.int6
         flow = flow @ channel.factors[-1][:, columns[wanted]]
     found[np.ix_(inside, wanted)] = flow if isinstance(flow, np.ndarray) else flow.toarray()
     return found
-
-
-def _places(ids: NDArray[np.int64] | None, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place of each wanted id among the increasing ids, -1 where it is not; None stands for all ids."""
-    if ids is None:
-        return wanted
-    place = np.minimum(np.searchsorted(ids, wanted), max(len(ids) - 1, 0))
-    return np.where(ids[place] == wanted, place, -1) if len(ids) else np.full(len(wanted), -1)

@@ -36,13 +36,5 @@ class Intervention:
         """Takes interactions and facts away."""
         return cls(drop_items=frozenset(map(int, items)), drop_facts=frozenset(facts))
 
-    def __or__(self, other: Intervention) -> Intervention:
-        return Intervention(
-            self.drop_items | other.drop_items,
-            self.add_items | other.add_items,
-            self.drop_facts | other.drop_facts,
-            self.add_facts | other.add_facts,
-        )
-
     def __bool__(self) -> bool:
         return bool(self.drop_items or self.add_items or self.drop_facts or self.add_facts)

@@ -121,8 +121,8 @@ class Channel:
     def weights(self, sources: NDArray[np.int64], target: int) -> NDArray[np.float32]:
         """``W[j, target]`` for some items j: float32 ``[len(sources)]``; only the rows of these items are read."""
         found = np.zeros(len(sources), dtype=np.float32)
-        at = int(_positions(self.targets, np.array([target]))[0])
-        rows = _positions(self.sources, np.asarray(sources))
+        at = int(positions(self.targets, np.array([target]))[0])
+        rows = positions(self.sources, np.asarray(sources))
         kept = rows >= 0
         if at < 0 or not kept.any():
             return found
@@ -138,7 +138,7 @@ class Channel:
         return found
 
 
-def _positions(ids: NDArray[np.int64] | None, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+def positions(ids: NDArray[np.int64] | None, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     """Place of each wanted id among the increasing ids, -1 where it is not; None stands for all ids."""
     if ids is None:
         return wanted

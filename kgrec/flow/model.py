@@ -65,6 +65,15 @@ class Flow:
         gates = self.dial.at(knowledge, trained, self.channels)
         return replace(self, gates=gates, as_trained=trained)
 
+    def by_recency(self, name: str) -> list[tuple[float, list[tuple[float, Gate]]]]:
+        """A channel's open gates of all folds, each with the scale of its fold, by the power of age; increasing."""
+        by_power: dict[float, list[tuple[float, Gate]]] = {}
+        for gates in self.gates:
+            gate = gates.by_channel[name]
+            if gate.strength:
+                by_power.setdefault(gate.recency, []).append((gates.scale, gate))
+        return sorted(by_power.items())
+
     def without(self, *names: str) -> Flow:
         """The same gates with some channels (by name, or all of a family) taken out."""
         kept = tuple(one for one in self.channels if one.name not in names and one.family not in names)
@@ -206,12 +215,7 @@ class FlowScorer:
         times = None if self.times is None or users is None else self.times[users]
         weighted: dict[float, sp.csr_array] = {}
         for channel in self.flow.channels:
-            by_power: dict[float, list[tuple[float, Gate]]] = {}
-            for gates in self.flow.gates:
-                gate = gates.by_channel[channel.name]
-                if gate.strength:
-                    by_power.setdefault(gate.recency, []).append((gates.scale, gate))
-            for power, some in sorted(by_power.items()):
+            for power, some in self.flow.by_recency(channel.name):
                 if power not in weighted:
                     weighted[power] = weigh(histories, times, power)
                 yield channel, some, weighted[power]
