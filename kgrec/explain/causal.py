@@ -19,7 +19,7 @@ from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
 from kgrec.effects import EdgeSet, Fact, FlowEffects, Intervention, Person, Ranking, SetSearch
 from kgrec.explain import verdicts
-from kgrec.explain.flow import Carried, FlowExplainer, Flows, Heavy, visits_once
+from kgrec.explain.flow import Carried, FlowExplainer, Flows, Heavy
 from kgrec.explain.types import Causes, Contrast, Edge, Explanation, Node, Relation
 from kgrec.explain.wording import Wording
 from kgrec.flow.hops import Hop
@@ -174,7 +174,7 @@ class CausalExplainer(FlowExplainer):
         here: dict[tuple[Hop, ...], Carried] = {}
         for c, channel in enumerate(self.channels):
             for hops, weight in self.spelled_out(flows, item, c, j):
-                if visits_once(int(flows.history[j]), hops):
+                if flows.simple(hops):
                     here.setdefault(hops, Carried(int(flows.history[j]))).add(weight, channel.name)
         return max(here.items(), key=lambda one: abs(one[1].weight)) if here else None
 

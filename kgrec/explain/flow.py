@@ -40,11 +40,18 @@ class Flows:
         history: item ids, int64 ``[h]``, increasing.
         factor: ``k_c w_j``: float64 ``[channels, h]``.
         sent: ``k_c w_j W^c_ji``: float64 ``[channels, h]``.
+        person: the user's node, where paths begin; None for a person who is not in the graph.
     """
 
     history: NDArray[np.int64]
     factor: NDArray[np.float64]
     sent: NDArray[np.float64]
+    person: NodeId | None = None
+
+    def simple(self, hops: tuple[Hop, ...]) -> bool:
+        """Whether a path from the person over an item of the history comes to no node twice."""
+        visited = [self.person, *(hop.source for hop in hops[:1]), *(hop.target for hop in hops)]
+        return len(set(visited)) == len(visited)
 
 
 @dataclass
@@ -179,7 +186,7 @@ class FlowExplainer:
         )
         factor = self.scorer.factors(row, item, None if user is None else np.array([user]))
         sent = factor * np.array([channel.weights(history, item) for channel in self.channels]).reshape(factor.shape)
-        return Flows(history, factor, sent)
+        return Flows(history, factor, sent, None if user is None else (self.snapshot.user_type, user))
 
     def spelled_out(self, flows: Flows, item: int, c: int, j: int) -> Iterator[tuple[tuple[Hop, ...], float]]:
         """The paths of one channel from one item of the history, with what they carry."""
@@ -204,7 +211,7 @@ class FlowExplainer:
             for c, channel in enumerate(self.channels):
                 for hops, weight in self.spelled_out(flows, item, c, int(j)):
                     here.setdefault(hops, Carried(source)).add(weight, channel.name)
-            kept = {hops: one for hops, one in here.items() if visits_once(source, hops)}
+            kept = {hops: one for hops, one in here.items() if flows.simple(hops)}
             paths.update(kept)
             heaviest = nlargest(wanted, [*heaviest, *(abs(one.weight) for one in kept.values())])
         heavy_enough = [(hops, one) for hops, one in paths.items() if abs(one.weight) >= heaviest[-1]]
@@ -326,12 +333,6 @@ def _relation(hop: Hop, wording: Wording) -> Relation:
     if hop.kind == "fact":
         return Relation(hop.relation, direction, wording.relations.label(hop.relation), "fact")
     return Relation(hop.kind, "forward", hop.kind, hop.kind, hop.support)
-
-
-def visits_once(source: int, hops: tuple[Hop, ...]) -> bool:
-    """Whether a path from an item of the history comes to no node twice."""
-    visited = [*(hop.source for hop in hops[:1]), *(hop.target for hop in hops)]
-    return len(set(visited)) == len(visited)
 
 
 def _order(hops: tuple[Hop, ...]) -> tuple[tuple[NodeId, NodeId, str, str], ...]:

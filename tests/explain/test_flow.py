@@ -75,13 +75,13 @@ def test_every_path_spelled_out(snapshot: Snapshot, scorer: Scorer, explains: Fl
         assert sum(weights.values()) + explanation.prior == pytest.approx(score, abs=1e-5 * scale)
         simple = {}
         for (source, *hops), weight in weights.items():
-            nodes = [("Movie", source), *(hop.target for hop in hops)]
+            nodes = [("User", user), ("Movie", source), *(hop.target for hop in hops)]
             if len(set(nodes)) == len(nodes):
                 simple[(tuple(iri[node] for node in nodes), tuple(hop.kind for hop in hops))] = weight
         heaviest = sorted(map(abs, simple.values()), reverse=True)[: len(explanation.paths)]
         assert [abs(path.weight) for path in explanation.paths] == pytest.approx(heaviest, rel=1e-6)
         for path in explanation.paths:
-            key = (tuple(node.id for node in path.nodes[1:]), tuple(hop.kind for hop in path.relations[1:]))
+            key = (tuple(node.id for node in path.nodes), tuple(hop.kind for hop in path.relations[1:]))
             assert key in simple
 
 

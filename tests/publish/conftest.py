@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,11 +37,24 @@ def recorder_of() -> Callable[..., Recorder]:
 
 @pytest.fixture(scope="session")
 def records(small_run: Run, recorder_of: Callable[..., Recorder]) -> dict[str, list[Record]]:
-    """The records of three users of the small run, by the user's key; the last one's are of knowledge alone."""
-    users = [small_run.snapshot.user_id(key) for key in ("7", "21", "33")]
+    """The records of three users of the small run, by the user's key; the last one's are of knowledge alone, of the
+    first user whose reasons pass facts."""
+    users = [small_run.snapshot.user_id(key) for key in ("7", "21")]
     knowing = recorder_of(small_run.at_knowledge(1.0))
-    made = [*recorder_of(small_run).records(users[:2]), *knowing.records(users[2:])]
-    return {person.key: found for person, found in made}
+    others = knowing.records([user for user in range(small_run.snapshot.num_users) if user not in users])
+    told = next((person, found) for person, found in others if kinds_of(found) >= {"interaction", "fact"})
+    return {person.key: found for person, found in [*recorder_of(small_run).records(users), told]}
+
+
+@pytest.fixture(scope="session")
+def knowing(records: dict[str, list[Record]]) -> str:
+    """The key of the user whose records are of knowledge alone."""
+    return list(records)[-1]
+
+
+def kinds_of(found: Iterable[Record]) -> set[str]:
+    """What kinds of hops the reasons pass."""
+    return {hop.kind for record in found for reason in record.reasons for hop in reason.path.relations}
 
 
 @pytest.fixture

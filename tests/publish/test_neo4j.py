@@ -246,7 +246,7 @@ def test_two_runs_compared(server: LiveNeo4j, publisher: Neo4jPublisher, records
 # --- replaced and removed
 
 
-def test_again_replaces(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records) -> None:
+def test_again_replaces(server: LiveNeo4j, publisher: Neo4jPublisher, records: Records, knowing: str) -> None:
     for run in ("small", "other"):
         for found in records.values():
             write(publisher, run, found)
@@ -255,7 +255,7 @@ def test_again_replaces(server: LiveNeo4j, publisher: Neo4jPublisher, records: R
     assert dump(server) == whole
     fewer = write(publisher, "small", records["7"][:1])
     assert server.rows("MATCH (e:Explanation {run: 'small', user: '7'}) RETURN count(e)") == [[1]]
-    kept = learned_hops([*fewer, *records["21"], *records["33"]])
+    kept = learned_hops([*fewer, *records["21"], *records[knowing]])
     rows = server.rows("MATCH (a)-[h:LEARNED_HOP {run: 'small'}]->(b) RETURN a.id, b.id, h.kind")
     assert sorted(map(tuple, rows)) == sorted(kept)
     write(publisher, "small", records["7"])
@@ -505,7 +505,7 @@ def test_the_graph_is_loaded_before_or_after(server: LiveNeo4j, small_run: Run, 
     assert owned(server) == first
 
 
-def test_a_build_and_a_publication_at_once(server: LiveNeo4j, small_run: Run, records: Records) -> None:
+def test_a_build_and_a_publication_at_once(server: LiveNeo4j, small_run: Run, records: Records, knowing: str) -> None:
     """Where both would write the graph, one of them is told; two publications do not disturb each other."""
     publishers = [Neo4jPublisher(server.driver), Neo4jPublisher(server.driver)]
     for publisher in publishers:
@@ -514,7 +514,7 @@ def test_a_build_and_a_publication_at_once(server: LiveNeo4j, small_run: Run, re
     write(publishers[1], "small", records["21"])
     # a build that has read what is there is overtaken by a publication
     with Neo4jStore(server.connection, owner="movielens") as store:
-        writing = Reading(relations=Meanwhile(lambda: write(publishers[0], "small", records["33"])))
+        writing = Reading(relations=Meanwhile(lambda: write(publishers[0], "small", records[knowing])))
         more = [Quad(NamedNode("urn:n"), NamedNode("urn:p"), NamedNode("urn:n"), NamedNode("urn:kgrec:source/one"))]
         with pytest.raises(BusyError, match="publication has begun"):
             store.replace(more, writing)

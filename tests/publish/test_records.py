@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from kgrec.publish import Record, Recorder
 
 
-def test_they_are_the_lists_and_the_explanations(small_run: Run, records: dict[str, list[Record]]) -> None:
+def test_they_are_the_lists_and_the_explanations(
+    small_run: Run, records: dict[str, list[Record]], knowing: str
+) -> None:
     for key, found in records.items():
-        run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
+        run = small_run.at_knowledge(1.0 if key == knowing else 0.0)
         listed = run.recommend(key, k=4)
         assert [record.item_key for record in found] == listed["item"].to_list()
         assert [record.rank for record in found] == [1, 2, 3, 4]
@@ -44,9 +46,11 @@ def test_in_another_language_only_the_words_differ(small_run: Run, recorder_of: 
             assert reason.path.text.startswith("You interacted with “")
 
 
-def test_parts_are_shares_by_the_mass_of_the_score(small_run: Run, records: dict[str, list[Record]]) -> None:
+def test_parts_are_shares_by_the_mass_of_the_score(
+    small_run: Run, records: dict[str, list[Record]], knowing: str
+) -> None:
     for key, found in records.items():
-        run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
+        run = small_run.at_knowledge(1.0 if key == knowing else 0.0)
         for record in found:
             explanation = run.explain(key, record.item_key)
             mass = sum(abs(part) for _, part in explanation.channels) + abs(explanation.prior)
@@ -56,10 +60,12 @@ def test_parts_are_shares_by_the_mass_of_the_score(small_run: Run, records: dict
                 assert -1 <= reason.part <= 1
 
 
-def test_effects_and_places_are_those_without_the_paths_edges(small_run: Run, records: dict[str, list[Record]]) -> None:
+def test_effects_and_places_are_those_without_the_paths_edges(
+    small_run: Run, records: dict[str, list[Record]], knowing: str
+) -> None:
     snapshot = small_run.snapshot
     for key, found in records.items():
-        run = small_run.at_knowledge(1.0 if key == "33" else 0.0)
+        run = small_run.at_knowledge(1.0 if key == knowing else 0.0)
         user = snapshot.user_id(key)
         history = snapshot.matrix("train")[[user]].indices
         for record in found[:2]:
