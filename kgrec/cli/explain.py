@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, open_run, print_json, say
 from kgrec.cli.publish import As
 from kgrec.errors import UserError
+
+if TYPE_CHECKING:
+    from kgrec.explain import Explanation
+    from kgrec.explain.rerun import RerunExplanation
 
 WHOLE = 100_000
 """Columns that no line fills."""
@@ -43,7 +48,10 @@ def explain(
     run_dir: RunDir = None,
     json: Json = False,
 ) -> None:
-    """Why an item is recommended: paths, what it loses without them, and what its place hangs on."""
+    """Why an item is recommended: paths, what it loses without them, and what its place hangs on.
+
+    A model of [model] name = "KGAT" and the like is no sum over paths: it is run again without single edges.
+    """
     _check(user, item, instead_of, all_users, out, browser)
     run = open_run(recipe, data, run_dir)
     if browser:
@@ -58,9 +66,9 @@ def explain(
             say(address)
             show(address)
         return
-    if all_users:
-        from kgrec.progress import terminal_progress
+    from kgrec.progress import terminal_progress
 
+    if all_users:
         assert out is not None
         written = run.explain_all(out, length, paths=k, lang=lang, progress=terminal_progress())
         if json:
@@ -69,7 +77,13 @@ def explain(
             say(f"{written:,} rows in {out}")
         return
     assert user is not None
-    if item is None:
+    found: Sequence[Explanation | RerunExplanation]
+    if run.reruns is not None:
+        if instead_of is not None:
+            raise UserError(f"{run.scorer.name} does not compare items", remedy='set model.name to "flow"')
+        items = run.recommend(user, length)["item"] if item is None else [item]
+        found = [run.explain_rerun(user, one, lang=lang, progress=terminal_progress()) for one in items]
+    elif item is None:
         found = run.explain_list(user, length, paths=k, lang=lang)
     else:
         found = [run.explain(user, item, k=k, lang=lang, instead_of=instead_of)]
@@ -79,13 +93,17 @@ def explain(
         return
     from rich.console import Console
 
+    from kgrec.explain import Explanation
+    from kgrec.explain.rerun_tree import render_rerun
     from kgrec.explain.tree import render
 
     # A terminal wraps; a pipe gets whole lines.
+    wanted = k or run.recipe.explain.paths
     width = None if sys.stdout.isatty() else WHOLE
     tree = Console(file=sys.stdout, highlight=False, width=width)
     for explanation in found:
-        tree.print(render(explanation), crop=False)
+        shown = render(explanation) if isinstance(explanation, Explanation) else render_rerun(explanation, wanted)
+        tree.print(shown, crop=False)
 
 
 def _check(

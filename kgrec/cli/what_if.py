@@ -43,7 +43,11 @@ def what_if(
     run_dir: RunDir = None,
     json: Json = False,
 ) -> None:
-    """The list as it is and as it would be, side by side; nothing is trained, nothing stored changes."""
+    """The list as it is and as it would be, side by side; nothing is trained, nothing stored changes.
+
+    A flow is worked out anew where it is touched; a model of [model] name = "KGAT" and the like is run again on the
+    edited graph, its parameters held fixed.
+    """
     from kgrec.progress import terminal_progress
     from kgrec.recommend import History
 

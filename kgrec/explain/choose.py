@@ -80,7 +80,7 @@ def explainer_of(
 
         return Explainer(snapshot, scorer.propagation, config)
     raise UserError(
-        f"{scorer.name} does not explain its scores",
+        f"{scorer.name} does not explain its scores by paths",
         expected="a model whose score is a sum over paths",
-        remedy='set model.name to "flow" or "linear"',
+        remedy='set model.name to "flow" or "linear"; `kgrec explain --user ID` runs other models again',
     )

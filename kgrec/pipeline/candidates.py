@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from kgrec.dataset.snapshot import Snapshot
 
 
+def allowed_of(snapshot: Snapshot, recipe: Recipe) -> NDArray[np.bool_]:
+    """The items that a recipe's lists are made of: bool ``[num_items]``."""
+    import numpy as np
+
+    mask = candidates_of(snapshot, recipe)
+    return np.ones(snapshot.num_items, dtype=bool) if mask is None else mask
+
+
 def candidates_of(
     snapshot: Snapshot,
     recipe: Recipe,

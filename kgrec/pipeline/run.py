@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kgrec.dataset.snapshot import Snapshot
+    from kgrec.effects.rerun import RerunEffects
     from kgrec.explain import Explains, Explanation
+    from kgrec.explain.rerun import RerunExplanation
     from kgrec.explain.whatif import WhatIf
     from kgrec.pipeline.publish import Published, To
     from kgrec.recommend import History, Scorer
@@ -145,7 +147,7 @@ class Run:
 
     def _make(self, stages: Iterable[Stage], doing: str, progress: Progress) -> None:
         # What is in memory belongs to what was there before.
-        for name in ("snapshot", "scorer", "explainer"):
+        for name in ("snapshot", "scorer", "explainer", "reruns"):
             self.__dict__.pop(name, None)
         stages = tuple(stages)
         try:
@@ -219,6 +221,17 @@ class Run:
             self.snapshot, self.scorer, self.recipe.explain, text=text_reader(self), candidates=candidates
         )
 
+    @cached_property
+    def reruns(self) -> RerunEffects | None:
+        """Interventions on a published model, which is run again; None for models that are sums over paths.
+
+        Raises:
+            StaleError: see :attr:`snapshot`; or the model was trained without keeping its parameters.
+        """
+        from kgrec.pipeline.rerun import effects_of
+
+        return effects_of(self)
+
     def model_digest(self) -> str:
         """Hash of everything that the trained model was made from.
 
@@ -236,6 +249,19 @@ class Run:
         """
         text = self._road.text if self._road.text in self._road.model.upstream else None
         return None if text is None else self._directory.folder(text)
+
+    def embedding_folder(self) -> Path | None:
+        """The same of the knowledge-graph vectors."""
+        embedding = self._road.embedding if self._road.embedding in self._road.model.upstream else None
+        return None if embedding is None else self._directory.folder(embedding)
+
+    def model_folder(self) -> Path:
+        """Where the trained model is.
+
+        Raises:
+            StaleError: see :attr:`snapshot`.
+        """
+        return self._directory.folder(self._road.model)
 
     def at_knowledge(self, knowledge: float) -> Run:
         """The same run with its flow at another place between accuracy and knowledge.
@@ -511,7 +537,8 @@ class Run:
 
         Raises:
             UnknownIdError: no such user or item; the nearest are named.
-            UserError: there are no words of this language, or the model does not compare.
+            UserError: there are no words of this language, the model does not compare, or it has no paths (see
+                :meth:`explain_rerun`).
         """
         if k is not None and k < 1:
             raise UserError("paths are counted from 1", value=k)
@@ -533,6 +560,25 @@ class Run:
         from kgrec.pipeline.why import explain_list
 
         return explain_list(self, user, k, paths=paths, lang=lang)
+
+    def explain_rerun(
+        self, user: str, item: str, *, lang: str | None = None, progress: Progress = SILENT
+    ) -> RerunExplanation:
+        """What single edges do to an item's place in a user's list, by running a published model again without them.
+
+        Args:
+            user, item: ids in the source tables, or IRIs.
+            lang: language tag of the sentences; by default the recipe's.
+            progress: shows the runs.
+
+        Raises:
+            UnknownIdError: no such user or item; the nearest are named.
+            UserError: there are no words of this language, or the model is no published one.
+            StaleError: see :attr:`reruns`.
+        """
+        from kgrec.pipeline.rerun import explain
+
+        return explain(self, user, item, lang, progress)
 
     def explain_all(
         self,
@@ -567,6 +613,8 @@ class Run:
     ) -> WhatIf:
         """What would be recommended had things been otherwise; nothing is trained, and nothing stored changes.
 
+        A flow is worked out anew where it is touched; a published model is run again on the edited graph.
+
         Args:
             user: a user of the data; or else
             history: items of somebody whom the model never saw, the latest last, or with ratings and times.
@@ -578,7 +626,9 @@ class Run:
 
         Raises:
             UnknownIdError: a name is nobody's; the nearest are named.
-            UserError: what is to go is not there, or what is to come is; or the model has no exact what-if.
+            UserError: what is to go is not there, or what is to come is; the model has no exact what-if, or no
+                vector for somebody whom it never saw.
+            StaleError: see :attr:`reruns`.
         """
         from kgrec.pipeline.why import what_if
 

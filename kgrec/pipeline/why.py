@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kgrec.errors import UserError
-from kgrec.pipeline.candidates import candidates_of
+from kgrec.pipeline import rerun
+from kgrec.pipeline.candidates import allowed_of
 from kgrec.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -81,10 +82,12 @@ def what_if(
     from kgrec.recommend import History
     from kgrec.recommend.lists import SEEN
 
-    explainer = causal(run)
-    effects, snapshot = explainer.effects, run.snapshot
     if (user is None) == (history is None):
         raise UserError("a what-if is about a user or about a history", remedy="give one of the two")
+    if run.reruns is not None:
+        return rerun.what_if(run, run.reruns, user, history, k, changes, progress)
+    explainer = causal(run)
+    effects, snapshot = explainer.effects, run.snapshot
     known: NDArray[np.int64]
     if user is not None:
         u = snapshot.user_id(user)
@@ -97,7 +100,4 @@ def what_if(
     intervention = intervention_of(snapshot, effects.facts, **changes)
     if not intervention:
         raise UserError("nothing is taken away and nothing added", remedy="for example --drop-item ID")
-    allowed = candidates_of(snapshot, run.recipe)
-    if allowed is None:
-        allowed = np.ones(snapshot.num_items, dtype=bool)
-    return what_if(effects, person, intervention, known, allowed, k)
+    return what_if(effects, person, intervention, known, allowed_of(snapshot, run.recipe), k)

@@ -6,7 +6,7 @@ Nothing of the validation or test part is in here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from graph_builders import to_hetero_data
+from graph_builders import EdgeTable, to_hetero_data
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import DataError
@@ -37,6 +37,7 @@ class ZooData:
         triples: (head, relation, tail) of the knowledge graph between entities, int64 ``[E, 3]``, sorted, distinct;
             edges that touch a user are left out, as the papers have none.
         relations: names of the ``R`` relations, sorted.
+        edge_types: (source type, relation, target type) of the knowledge graph, edges that touch a user included.
         text, kg: feature name ``text`` and ``kg``: node type → (matrix, mask), or None.
     """
 
@@ -45,12 +46,25 @@ class ZooData:
     items: NDArray[np.int64]
     triples: NDArray[np.int64]
     relations: tuple[str, ...]
+    edge_types: tuple[tuple[str, str, str], ...] = ()
     text: Features | None = None
     kg: Features | None = None
 
     @classmethod
-    def of(cls, snapshot: Snapshot, text: Features | None = None, kg: Features | None = None) -> ZooData:
+    def of(
+        cls,
+        snapshot: Snapshot,
+        text: Features | None = None,
+        kg: Features | None = None,
+        like: Snapshot | None = None,
+    ) -> ZooData:
         """The snapshot's training data.
+
+        Args:
+            snapshot: nodes, edges, interactions.
+            text, kg: node features.
+            like: names the relations and edge types, where this snapshot is an edited form of that one: what has lost
+                its last edge keeps its number.
 
         Raises:
             DataError: there are no training interactions, or a feature is not finite (names the node).
@@ -67,17 +81,17 @@ class ZooData:
             elif kind != snapshot.user_type:
                 start[kind] = total
                 total += count
-        edges = snapshot.edges.filter(
-            pl.col("source_type").is_in(list(start)) & pl.col("target_type").is_in(list(start))
-        )
-        relations = tuple(edges["relation"].unique().sort().to_list())
+        edges, named = (_between(one.edges, start) for one in (snapshot, like or snapshot))
+        relations = tuple(named["relation"].unique().sort().to_list())
+        edge_types = (like or snapshot).edges.select("source_type", "relation", "target_type").unique().sort(pl.all())
         columns = [
             edges["source"].to_numpy() + _lookup(edges["source_type"], start),
             _lookup(edges["relation"], {name: k for k, name in enumerate(relations)}),
             edges["target"].to_numpy() + _lookup(edges["target_type"], start),
         ]
         triples = np.unique(np.stack(columns, axis=1), axis=0) if len(edges) else np.zeros((0, 3), dtype=np.int64)
-        return cls(snapshot, pairs["user"].to_numpy(), pairs["item"].to_numpy(), triples, relations, text, kg)
+        users, items = (pairs[column].to_numpy() for column in ("user", "item"))
+        return cls(snapshot, users, items, triples, relations, tuple(edge_types.iter_rows()), text, kg)
 
     @property
     def num_users(self) -> int:
@@ -111,7 +125,15 @@ class ZooData:
             for kind, (matrix, mask) in (source or {}).items():
                 features.setdefault(kind, {})[name] = matrix
                 masks.setdefault(kind, {})[name] = mask
-        return to_hetero_data(self.snapshot.graph_tables(features, masks))
+        tables = self.snapshot.graph_tables(features, masks)
+        none = np.zeros((2, 0), dtype=np.int64)
+        lost = [EdgeTable(*key, none) for key in set(self.edge_types) - {edge.key for edge in tables.edges}]
+        edges = sorted((*tables.edges, *lost), key=lambda edge: edge.key)
+        return to_hetero_data(replace(tables, edges=tuple(edges)))
+
+
+def _between(edges: pl.DataFrame, kinds: Mapping[str, int]) -> pl.DataFrame:
+    return edges.filter(pl.col("source_type").is_in(list(kinds)) & pl.col("target_type").is_in(list(kinds)))
 
 
 def _lookup(names: pl.Series, table: Mapping[str, int]) -> NDArray[np.int64]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from kgrec.config.device import torch_device
 from kgrec.dataset.features import Features
@@ -19,6 +21,7 @@ from kgrec.errors import RecipeError
 from kgrec.metrics import find_hits, ndcg
 from kgrec.progress import SILENT, Progress
 from kgrec.training.validation import CELLS, K, Validation
+from kgrec.zoo.again import PARAMETERS, parameters_of
 from kgrec.zoo.base import ZooModel
 from kgrec.zoo.data import ZooData
 from kgrec.zoo.registry import make_config, zoo_class
@@ -38,6 +41,7 @@ class ZooResult:
         cpu_seconds: CPU time of this process in all, building the model and validation included.
         settings: every setting the model ran with.
         seed: the seed.
+        parameters: of the epoch kept, by name.
     """
 
     scorer: ZooScorer
@@ -47,12 +51,15 @@ class ZooResult:
     cpu_seconds: float
     settings: dict[str, Any]
     seed: int
+    parameters: dict[str, NDArray[np.generic]]
 
     def save(self, folder: str | Path) -> None:
-        """Writes what scoring needs into the folder (made where missing); :func:`kgrec.zoo.load_zoo` reads it."""
+        """Writes into the folder (made where missing) what :func:`kgrec.zoo.load_zoo` reads, and the parameters for
+        :mod:`kgrec.zoo.again`."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         facts = {"settings": self.settings, "seed": self.seed, "history": self.history}
         self.scorer.save(folder, **facts, epoch=self.epoch, val_ndcg=self.val_ndcg, cpu_seconds=self.cpu_seconds)
+        save_file(self.parameters, Path(folder) / PARAMETERS)
 
 
 def fit_zoo(
@@ -92,7 +99,7 @@ def fit_zoo(
     start = time.process_time()
     data, validation = ZooData.of(snapshot, text, kg), Validation(snapshot)
     history: list[dict[str, Any]] = []
-    best: tuple[int, float | None, ZooScorer] | None = None
+    best: tuple[int, float | None, ZooScorer, dict[str, NDArray[np.generic]]] | None = None
     forked = [where] if where.type == "cuda" else []
     with torch.random.fork_rng(devices=forked), progress.task(kind.name, config.epochs, "epochs") as task:
         torch.manual_seed(seed)
@@ -115,13 +122,14 @@ def fit_zoo(
                 )
             history.append({"epoch": epoch + 1, "loss": loss, "val_ndcg": value, "cpu_seconds": used})
             if best is None or value is None or best[1] is None or value > best[1]:
-                best = epoch + 1, value, scorer
+                best = epoch + 1, value, scorer, parameters_of(model)
             task.advance()
             if epoch + 1 - best[0] >= config.patience:
                 break
     assert best is not None
     cpu = time.process_time() - start
-    result = ZooResult(best[2], history, best[0], best[1], cpu, config.model_dump(mode="json"), seed)
+    kept, value, scorer, parameters = best
+    result = ZooResult(scorer, history, kept, value, cpu, config.model_dump(mode="json"), seed, parameters)
     if folder is not None:
         result.save(folder)
     return result

@@ -18,6 +18,7 @@ from kgrec.config.space import OneOf, Real, Space
 from kgrec.training.sampling import batches
 from kgrec.zoo.base import PairBatch, ZooConfig, ZooModel, xavier
 from kgrec.zoo.data import ZooData
+from kgrec.zoo.scorers import ZooScorer
 from kgrec.zoo.sparse import ConstantProduct
 
 
@@ -58,8 +59,8 @@ class KGAT(ZooModel):
     TransR, ``g(h,r,t) = ‖W_r e_h + e_r - W_r e_t‖²`` with ``-ln σ(g(h,r,t') - g(h,r,t))`` (equations 1 and 2);
     attention ``π = softmax_{N_h} (W_r e_t)ᵀ tanh(W_r e_h + e_r)`` (equations 4 and 5); bi-interaction
     ``LeakyReLU(W1 (e_h + e_N)) + LeakyReLU(W2 (e_h ⊙ e_N))`` with ``e_N = Σ π e_t`` (equations 3 and 8); the layers are
-    concatenated (equation 11).  The two losses are trained in turns; attention is renewed before each epoch (section
-    3.4 and the authors' code, which scales each layer's output to unit length too).
+    concatenated (equation 11).  The two losses are trained in turns; attention is renewed before each epoch and before
+    scoring (section 3.4 and the authors' code, which scales each layer's output to unit length too).
     """
 
     name: ClassVar[str] = "KGAT"
@@ -105,8 +106,9 @@ class KGAT(ZooModel):
         for relation, part in enumerate(torch.split(self.edges, self.counts)):
             nodes, ends = torch.unique(part[:, [0, 2]], return_inverse=True)
             projected = self.embedding[nodes] @ self.project[relation]
-            head, tail = projected[ends[:, 0]], projected[ends[:, 1]]
-            logits.append((tail * torch.tanh(head + self.relation[relation])).sum(1))
+            turned = torch.tanh(projected + self.relation[relation])
+            head, tail = ends.T.contiguous()
+            logits.append((projected.index_select(0, tail) * turned.index_select(0, head)).sum(1))
         attention = softmax(torch.cat(logits), self.edges[:, 0], num_nodes=self.num_nodes)
         values = attention.new_zeros(self.num_cells).index_add_(0, self.place, attention)
         for gather in self.gathers:
@@ -147,3 +149,7 @@ class KGAT(ZooModel):
     def embeddings(self) -> tuple[Tensor, Tensor]:
         users, items = torch.split(self.embedding[: self.num_read], [self.data.num_users, self.data.num_items])
         return users, items
+
+    def scorer(self) -> ZooScorer:
+        self.begin_epoch(0)
+        return super().scorer()

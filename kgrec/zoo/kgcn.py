@@ -96,13 +96,15 @@ class KGCN(ZooModel):
 def sample(data: ZooData, count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """``count`` neighbours of every item without replacement, in both directions of the graph's edges.
 
+    An edge's place in the line depends on the edge and the seed alone: where one goes, the next in line takes its place
+    and all others stay.
+
     Returns:
         neighbours' entity ids, their relations, whether there is one: ``[num_items, K]`` each, ``K`` at most ``count``.
     """
     triples = data.both_ways()
     triples = triples[triples[:, 0] < data.num_items]
-    shuffled = triples[np.random.default_rng(seed).permutation(len(triples))]
-    shuffled = shuffled[np.argsort(shuffled[:, 0], kind="stable")]
+    shuffled = triples[np.lexsort((_drawn(triples, seed), triples[:, 0]))]
     degree = np.bincount(shuffled[:, 0], minlength=data.num_items)
     place = np.arange(len(shuffled)) - (np.cumsum(degree) - degree)[shuffled[:, 0]]
     kept, place = shuffled[place < count], place[place < count]
@@ -111,3 +113,15 @@ def sample(data: ZooData, count: int, seed: int) -> tuple[NDArray[np.int64], NDA
     neighbours[kept[:, 0], place], relations[kept[:, 0], place] = kept[:, 2], kept[:, 1]
     present[kept[:, 0], place] = True
     return neighbours, relations, present
+
+
+def _drawn(rows: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
+    """A random number of each row ``[n, c]`` → ``[n]``: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA
+    2014) over its columns."""
+    mixed = np.full(len(rows), seed % 2**64, dtype=np.uint64)
+    for column in rows.T.astype(np.uint64):
+        mixed = (mixed ^ column) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed

@@ -36,6 +36,7 @@ class SASRecScorer(ZooScorer):
     """
 
     kind: ClassVar[str] = "sasrec"
+    reads_history: ClassVar[bool] = True
     name: str
     weights: dict[str, Floats]
     heads: int

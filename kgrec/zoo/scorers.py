@@ -33,9 +33,11 @@ class ZooScorer(ABC):
     Attributes:
         kind: under which it stands in :data:`kgrec.zoo.names.SCORERS`.
         name: of the model, as it stands in tables.
+        reads_history: whether it scores the history that it is given; else vectors that belong to users.
     """
 
     kind: ClassVar[str]
+    reads_history: ClassVar[bool] = False
     name: str
 
     @abstractmethod

@@ -193,9 +193,9 @@ def test_published_models_by_name(kgrec: Kgrec, small_run: Run, tmp_path: Path) 
     assert answer.code == 0, answer.err
     assert "LightGCN" in answer.out
     assert len(json.loads(kgrec("recommend", *places, "--user", "7", "-k", 3, "--json").out)["items"]) == 3
-    answer = kgrec("explain", *places, "--user", "7", "--item", "1")
+    answer = kgrec("explain", *places, "--all", "--out", tmp_path / "all.parquet")
     assert answer.code == 2
-    assert "LightGCN does not explain its scores" in answer.err
+    assert "LightGCN does not explain its scores by paths" in answer.err
     assert "Why <bdi>" not in (tmp_path / "run/report/report.html").read_text()
 
 

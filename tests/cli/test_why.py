@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,3 +151,70 @@ def test_interactions_that_are_not_there(kgrec: Kgrec, places: list[str], small_
     answer = kgrec("what-if", *places, "--user", "7", "--add-item", first, "--add-item", first)
     assert answer.code == 2
     assert "named twice" in answer.err
+
+
+@pytest.fixture(scope="module")
+def published(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """RECIPE and --run-dir of a run with a published model; what lies before the model is the small run's."""
+    import kgrec
+
+    folder = tmp_path_factory.mktemp("published")
+    shutil.copytree(small_run.paths.run, folder / "run")
+    recipe = small_run.paths.recipe.with_name("kgat.toml")
+    text = small_run.paths.recipe.read_text().replace("ablation = true", "ablation = false")
+    recipe.write_text(text + '\n[model]\nname = "KGAT"\nsettings = { epochs = 2, dim = 8, layers = [8, 4] }\n')
+    kgrec.open_run(recipe, run_dir=folder / "run").train()
+    return [str(recipe), "--run-dir", str(folder / "run")]
+
+
+def test_a_published_model_is_run_again(kgrec: Kgrec, published: list[str]) -> None:
+    listed = json.loads(kgrec("recommend", *published, "--user", "7", "--json").out)["items"]
+    answer = kgrec("explain", *published, "--user", "7", "--item", listed[9]["item"], "--json")
+    document = json.loads(answer.out)
+    assert (document["rank"], document["score"]) == (10, pytest.approx(listed[9]["score"], abs=1e-5))
+    assert document["runs"] > len(document["tried"]) > 2
+    assert document["seconds"] > 0
+    best = document["tried"][0]
+    key = best["target"]["id"].rpartition("/")[2]
+    answer = kgrec("what-if", *published, "--user", "7", "--drop-item", key, "--json")
+    lists = json.loads(answer.out)
+    assert [one["item"] for one in lists["before"]] == [one["item"] for one in listed]
+    ranks = {row["item"]: row["rank_after"] for row in lists["moved"]}
+    assert ranks.get(listed[9]["item"], 10) == best["rank_without"]
+    assert "run again on the whole edited graph" in lists["notes"][-1]
+    text = kgrec("explain", *published, "--user", "7", "--item", listed[9]["item"]).out
+    assert "KGAT is no sum over paths" in text
+    assert "taken away one by one" in text
+    assert "was" in kgrec("what-if", *published, "--user", "7", "--drop-relation", "genre").out
+    whole = json.loads(kgrec("explain", *published, "--user", "7", "--list", 2, "--json").out)["list"]
+    assert [one["item"] for one in whole] == [one["item"] for one in listed[:2]]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("explain", ["--user", "7", "--item", "1", "--instead-of", "2"], "KGAT does not compare items"),
+        ("explain", ["--all", "--out", "x.parquet"], "does not explain its scores by paths"),
+        ("what-if", ["--history", "1,2", "--drop-item", "1"], "for nobody else"),
+        ("what-if", ["--user", "7"], "nothing is taken away"),
+        ("what-if", ["--user", "7", "--drop-entity", "Dramma"], "Drama"),
+    ],
+)
+def test_what_published_models_refuse(
+    kgrec: Kgrec, published: list[str], command: str, arguments: list[str], message: str
+) -> None:
+    answer = kgrec(command, *published, *arguments)
+    assert answer.code == 2
+    assert message in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_parameters_that_an_older_run_did_not_keep(kgrec: Kgrec, published: list[str]) -> None:
+    file = next(Path(published[-1]).glob("model/parameters.safetensors"))
+    hidden = file.rename(file.with_suffix(".hidden"))
+    try:
+        answer = kgrec("what-if", *published, "--user", "7", "--drop-relation", "genre")
+    finally:
+        hidden.rename(file)
+    assert answer.code == 2
+    assert "kgrec train" in answer.err

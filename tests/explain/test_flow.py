@@ -228,5 +228,5 @@ def test_models_that_do_not_explain_say_which_do(snapshot: Snapshot) -> None:
     from kgrec.zoo.scorers import DotScorer
 
     vectors = (np.ones((count, 2), dtype=np.float32) for count in (snapshot.num_users, snapshot.num_items))
-    with pytest.raises(UserError, match=r"LightGCN does not explain its scores(.|\n)*\"flow\" or \"linear\""):
+    with pytest.raises(UserError, match=r"LightGCN does not explain its scores by paths(.|\n)*\"flow\" or \"linear\""):
         explainer_of(snapshot, DotScorer("LightGCN", *vectors))

@@ -1,0 +1,254 @@
+"""What single edges do to a recommendation of a model that is no sum over paths, by running it again without them.
+
+Causal-style as in :mod:`kgrec.explain.causal`: interventions on the model's own inputs, no claim about people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kgrec.config.outcome import ExplainConfig
+from kgrec.effects import EdgeSet, Fact, Intervention, Ranking
+from kgrec.effects.nearby import Nearby
+from kgrec.effects.rerun import RerunEffects
+from kgrec.explain import verdicts
+from kgrec.explain.edges import named_edges
+from kgrec.explain.names import Names
+from kgrec.explain.types import Edge
+from kgrec.explain.wording import Wording, Wordings
+from kgrec.progress import SILENT, Progress
+from kgrec.recommend.lists import SEEN
+
+TRIED = 20
+"""Interactions that are taken away one by one, and facts: the nearest."""
+MOST = 10
+"""Edges that are taken away together."""
+ROUNDING = 1e-6
+"""Of the scores' size: a smaller effect is none."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One edge that was taken away.
+
+    Attributes:
+        edge: with its effect: score less the score without it.
+        rank_without: the item's place without it, where it may stand in the list.
+    """
+
+    edge: Edge
+    rank_without: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.edge.to_dict(), "rank_without": self.rank_without}
+
+
+@dataclass(frozen=True)
+class RerunExplanation:
+    """What edges do to one recommendation.
+
+    Attributes:
+        user, item: ids of the source tables (IRIs where no table names the node).
+        item_label: what people call the item.
+        rank: place in the user's ranking from 1; None where it may not stand there.
+        score: the model's.
+        interactions, facts: the user's and the item's edges that were tried, largest effect first.
+        about_interactions, about_facts: which these are, as sentences.
+        k: length of the list.
+        necessary: the smallest set found among these without which the item is not among the first k; None where there
+            is none.
+        verdict: what the set means, as a sentence; empty where the item is not in the list.
+        model: its name; runs: how often it was run for this; seconds: wall-clock time of that.
+        notes: what the reader should know besides.
+        lang: language tag of the sentences.
+    """
+
+    user: str
+    item: str
+    item_label: str
+    rank: int | None
+    score: float
+    interactions: tuple[Tried, ...]
+    facts: tuple[Tried, ...]
+    about_interactions: str
+    about_facts: str
+    k: int
+    necessary: tuple[Edge, ...] | None
+    verdict: str
+    model: str
+    runs: int
+    seconds: float
+    notes: tuple[str, ...]
+    lang: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of ``kgrec explain --json``."""
+        return {
+            "user": self.user,
+            "item": self.item,
+            "item_label": self.item_label,
+            "rank": self.rank,
+            "score": self.score,
+            "tried": [one.to_dict() for one in (*self.interactions, *self.facts)],
+            "k": self.k,
+            "necessary": None if self.necessary is None else [edge.to_dict() for edge in self.necessary],
+            "model": self.model,
+            "runs": self.runs,
+            "seconds": self.seconds,
+            "notes": [self.about_interactions, self.about_facts, *self.notes],
+            "lang": self.lang,
+        }
+
+
+class RerunExplainer:
+    """Explains pairs by running the model again.
+
+    Args:
+        effects: of the model.
+        config: the words.
+        candidates: which items may be recommended, bool ``[num_items]``.
+        k: length of the list.
+    """
+
+    def __init__(
+        self, effects: RerunEffects, config: ExplainConfig, candidates: NDArray[np.bool_], k: int = 10
+    ) -> None:
+        self.effects, self.snapshot, self.candidates, self.k = effects, effects.snapshot, candidates, k
+        self.names, self.wordings = Names(self.snapshot), Wordings(self.snapshot, config)
+        self.nearby = Nearby(self.snapshot, effects.facts)
+        self._seen = self.snapshot.matrix(*SEEN)
+
+    def explain(
+        self, user: int, item: int, *, lang: str | None = None, progress: Progress = SILENT
+    ) -> RerunExplanation:
+        """Explains one pair.
+
+        Args:
+            user, item: ids.
+            lang: language tag of the sentences; by default the configuration's.
+            progress: shows the runs.
+
+        Raises:
+            UserError: there are no words of this language.
+            StaleError: the saved parameters do not give the scores that are served.
+        """
+        wording, effects = self.wordings.of(lang), self.effects
+        runs, seconds = effects.runs, effects.seconds
+        history = effects.history(user)
+        allowed = self.candidates.copy()
+        allowed[np.union1d(self._seen[[user]].indices, history)] = False
+        ranking = Ranking(allowed)
+        near = self.nearby.interactions(history, item)
+        about = self.nearby.about(history, item)
+        edges = [EdgeSet(items=(one,)) for one in near[:TRIED].tolist()]
+        edges += [EdgeSet(facts=(one,)) for one in about[:TRIED]]
+        scores = effects.score(user, history)
+        without = []
+        with progress.task(f"running {effects.scorer.name} again", len(edges), "runs") as task:
+            for one in edges:
+                without.append(effects.score(user, history, _taken(one)))
+                task.advance()
+        tried = [
+            Tried(replace(edge, effect=_effect(scores, after, item)), ranking.place(after, item))
+            for one, after in zip(edges, without, strict=True)
+            for edge in named_edges(self.names, user, one, wording)
+        ]
+        count = min(len(near), TRIED)
+        rank = ranking.place(scores, item)
+        necessary, verdict, notes = None, "", []
+        if rank is not None and rank <= self.k:
+            ahead = np.array([_margin(ranking, after, item, self.k) for after in (scores, *without)])
+            order = [edges[n] for n in np.argsort(ahead[1:], kind="stable")[:MOST] if ahead[1 + n] < ahead[0]]
+            found = self._necessary(user, item, ranking, order)
+            necessary = None if found is None else named_edges(self.names, user, found, wording)
+            verdict = wording.language.say("rerun.no_set", k=self.k, most=MOST)
+            if found is not None:
+                verdict = verdicts.necessary(len(found), self.k, wording.language)
+        elif rank is not None:
+            notes.append(verdicts.outside(rank, self.k, wording.language))
+        position = self.snapshot.offsets[self.snapshot.item_type] + item
+        person = self.snapshot.offsets[self.snapshot.user_type] + user
+        node, keys = self.names.nodes([position])[position], self.names.keys([position, person])
+        if self._seen[user, item]:
+            notes.append(wording.seen(node))
+        unmoved = [np.array_equal(scores, after) for after in without]
+        return RerunExplanation(
+            keys[person],
+            keys[position],
+            node.label,
+            rank,
+            float(scores[item]),
+            _ordered(tried[:count]),
+            _ordered(tried[count:]),
+            self._about("interactions", tried[:count], len(near), all(unmoved[:count]), wording),
+            self._about("facts", tried[count:], len(about), all(unmoved[count:]), wording),
+            self.k,
+            necessary,
+            verdict,
+            effects.scorer.name,
+            effects.runs - runs,
+            effects.seconds - seconds,
+            tuple(notes),
+            wording.language.tag,
+        )
+
+    def _necessary(self, user: int, item: int, ranking: Ranking, order: Sequence[EdgeSet]) -> EdgeSet | None:
+        """Edges are taken away in this order until the item is out, then what is superfluous is given back."""
+        history = self.effects.history(user)
+
+        def out(gone: Sequence[EdgeSet]) -> bool:
+            place = ranking.place(self.effects.score(user, history, _taken(*gone)), item)
+            return place is not None and place > self.k
+
+        size = next((size for size in range(1, len(order) + 1) if out(order[:size])), None)
+        if size is None:
+            return None
+        gone = list(order[:size])
+        for one in order[:size]:
+            rest = [other for other in gone if other is not one]
+            if rest and out(rest):
+                gone = rest
+        return _union(gone)
+
+    def _about(self, kind: str, tried: Sequence[Tried], count: int, unmoved: bool, wording: Wording) -> str:
+        say, number = wording.language.say, wording.language.number
+        if not count:
+            return say(f"rerun.{kind}.none")
+        which = "all" if len(tried) == count else "some"
+        told = say(f"rerun.{kind}.{which}", tried=number(len(tried)), count=number(count))
+        if unmoved:
+            return say("rerun.unread", tried=told, model=self.effects.scorer.name)
+        return told if any(one.edge.effect for one in tried) else say("rerun.still", tried=told)
+
+
+def _taken(*edges: EdgeSet) -> Intervention:
+    whole = _union(edges)
+    return Intervention.without(whole.items, whole.facts)
+
+
+def _union(edges: Sequence[EdgeSet]) -> EdgeSet:
+    items: list[int] = [item for one in edges for item in one.items]
+    facts: list[Fact] = [fact for one in edges for fact in one.facts]
+    return EdgeSet(tuple(items), tuple(facts))
+
+
+def _effect(scores: NDArray[np.float32], after: NDArray[np.float32], item: int) -> float:
+    effect = float(scores[item]) - float(after[item])
+    return effect if abs(effect) > ROUNDING * float(np.abs(scores).max()) else 0.0
+
+
+def _margin(ranking: Ranking, scores: NDArray[np.float32], item: int, k: int) -> float:
+    """By how much an item is ahead of the one that would push it out of the first k."""
+    others = scores[ranking.allowed & (np.arange(len(scores)) != item)]
+    if len(others) < k:
+        return np.inf
+    return float(scores[item]) - float(np.partition(others, len(others) - k)[len(others) - k])
+
+
+def _ordered(tried: Sequence[Tried]) -> tuple[Tried, ...]:
+    return tuple(sorted(tried, key=lambda one: -(one.edge.effect or 0.0)))

@@ -1,0 +1,76 @@
+"""A list before and after an intervention, by running the model again."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kgrec.effects import Intervention, Ranking
+from kgrec.effects.edited import edited
+from kgrec.effects.rerun import RerunEffects
+from kgrec.explain.whatif import WhatIf, item_names, side_by_side
+
+
+def what_if_rerun(
+    effects: RerunEffects,
+    user: int | None,
+    history: NDArray[np.int64],
+    intervention: Intervention,
+    known: NDArray[np.int64],
+    allowed: NDArray[np.bool_],
+    k: int,
+) -> WhatIf:
+    """What would be recommended; nothing is trained, nothing that is stored changes.
+
+    Args:
+        effects: of the model.
+        user: whose list; None for somebody whom the model never saw.
+        history: the person's interactions.
+        intervention: what is taken away and added.
+        known: items that stay out of the list before and after; what is taken away is not recommended back.
+        allowed: which items may be recommended, bool ``[num_items]``.
+        k: length of the list.
+
+    Raises:
+        UserError: see :meth:`kgrec.effects.rerun.RerunEffects.check`; or the model scores nobody whom it never saw.
+    """
+    effects.check_person(user)
+    effects.check(history, intervention)
+    open_before = allowed.copy()
+    open_before[known] = False
+    open_after = open_before.copy()
+    open_after[sorted(intervention.add_items)] = False
+    before = effects.score(user, history)
+    seconds = effects.seconds
+    after = effects.score(user, history, intervention)
+    seconds = effects.seconds - seconds
+    names = item_names(effects.snapshot)
+    lists = side_by_side(names, (Ranking(open_before), before), (Ranking(open_after), after), k)
+    return WhatIf(*lists, tuple(_notes(effects, user, history, intervention, np.array_equal(before, after), seconds)))
+
+
+def _notes(
+    effects: RerunEffects,
+    user: int | None,
+    history: NDArray[np.int64],
+    intervention: Intervention,
+    unmoved: bool,
+    seconds: float,
+) -> list[str]:
+    name, notes = effects.scorer.name, []
+    if unmoved:
+        notes.append(
+            f"No score changes: the trained {name} does not read what was changed; "
+            "what it did went into the parameters, which are held fixed."
+        )
+    if len(history) and set(history.tolist()) <= intervention.drop_items and not intervention.add_items:
+        notes.append("Nothing of the history is left.")
+    if effects.scorer.reads_history or user is None:
+        notes.append(f"{name} was given the edited history, its parameters held fixed: {seconds:.2f} s.")
+        return notes
+    after = edited(effects.snapshot, user, intervention)
+    size = f"{after.pairs('train').height:,} interactions, {after.edges.height:,} facts"
+    notes.append(
+        f"{name} was run again on the whole edited graph ({size}), its parameters held fixed: {seconds:.2f} s."
+    )
+    return notes
