@@ -26,8 +26,9 @@ demo: setup
 	$(BIN)/kgrec recommend recipes/movielens.toml --user 42 -k 5 --explain
 	@echo; echo "report: runs/movielens/report/report.html"
 
+# Two processes with a thread each; a file's tests stay together.
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

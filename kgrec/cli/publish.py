@@ -44,6 +44,9 @@ def publish(
             "--knowledge", metavar="K", help="The dial, as of `kgrec recommend`.", show_default="the recipe's"
         ),
     ] = None,
+    interventions: Annotated[
+        bool, typer.Option(help="Lists without interactions, facts and entities too; of hubs they take seconds each.")
+    ] = True,
     data: Data = None,
     run_dir: RunDir = None,
     json: Json = False,
@@ -58,7 +61,8 @@ def publish(
     if knowledge is not None:
         run = run.at_knowledge(knowledge)
     people = None if all_users else wanted
-    done = run.publish(to.value, people, k, name=name, lang=lang, progress=terminal_progress())
+    progress = terminal_progress()
+    done = run.publish(to.value, people, k, name=name, lang=lang, interventions=interventions, progress=progress)
     if json:
         print_json(asdict(done) | {"files": [str(file) for file in done.files]})
     else:
@@ -70,6 +74,8 @@ def _show(done: Published) -> None:
     say(f"{done.explanations:,} explanations of {people} in {done.place}, as run {done.run}")
     if done.to == "rdf":
         say(f"  read them   kgrec query RECIPE 'SELECT * {{ GRAPH <{done.place}> {{ ?s ?p ?o }} }}'")
+        for file in done.files:
+            say(f"              kgrec query RECIPE @{file}")
         return
     if done.files:
         say(f"  style       {done.files[0]}")

@@ -11,13 +11,15 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kgrec.effects.person import Person
-from kgrec.flow.candidates import coefficient
 from kgrec.flow.channel import Channel, positions
 from kgrec.flow.recency import weigh
 
 
 class Board:
     """One person's history against some items that are not in it.
+
+    The score is ``Σ_p Σ_a n^a w_p M_pa`` and the prior: ``n`` is the size of the history that is left, ``w_p`` its
+    entries weighted by age to the power ``p``, and ``M_pa`` adds all gates of equal powers up.
 
     Args:
         person: whose history.
@@ -28,10 +30,20 @@ class Board:
     def __init__(self, person: Person, columns: NDArray[np.int64], without: Sequence[str] = ()) -> None:
         self.person, self.columns = person, columns
         scorer = person.scorer
-        channels = {channel.name: channel for channel in scorer.flow.channels if channel.family not in without}
-        self._flows = {name: block(channel, person.items, columns) for name, channel in channels.items()}
         self._prior = scorer.prior()[columns].astype(np.float64)
-        self._log_degree = scorer.flow.catalogue.log_degree[columns]
+        log_degree = scorer.flow.catalogue.log_degree[columns]
+        self._sums: dict[float, dict[float, NDArray[np.float32]]] = {}
+        for channel in scorer.flow.channels:
+            if channel.family in without:
+                continue
+            flow = block(channel, person.items, columns)
+            for power, gates in scorer.flow.by_recency(channel.name):
+                sums = self._sums.setdefault(power, {})
+                for scale, gate in gates:
+                    weight = (scale * gate.strength * np.exp(gate.item_power * log_degree)).astype(np.float32)
+                    if gate.user_power not in sums:
+                        sums[gate.user_power] = np.zeros_like(flow)
+                    sums[gate.user_power] += weight * flow
 
     def scores(self, kept: NDArray[np.bool_], at: int | None = None) -> NDArray[np.float64]:
         """Scores after some subsets of the history: float64 ``[m, K]``.
@@ -46,23 +58,15 @@ class Board:
         indptr = np.concatenate([[0], np.cumsum(sizes)])
         history = self.person.history
         histories = sp.csr_array((history.data[places], history.indices[places], indptr), (len(kept), history.shape[1]))
-        log_size = np.log1p(sizes)
         total = np.repeat(self._prior[None, some], len(kept), axis=0)
-        for name, gates, weighted in self._terms(histories):
+        for power, sums in self._sums.items():
             weights = np.zeros(kept.shape, dtype=np.float32)
-            weights[rows, places] = weighted
-            total += coefficient(gates, log_size, self._log_degree[some]) * (weights @ self._flows[name][:, some])
+            weights[rows, places] = self._weigh(histories, power)
+            for size in np.unique(sizes):
+                same = sizes == size
+                matrix = sum(np.float32(np.exp(a * np.log1p(size))) * one[:, some] for a, one in sums.items())
+                total[same] += weights[same] @ matrix
         return total
-
-    def _terms(self, histories: sp.csr_array) -> Any:
-        """Channel's name, gates that weigh age alike, and the entries' weights."""
-        scorer = self.person.scorer
-        weighted: dict[float, NDArray[np.float32]] = {}
-        for name in self._flows:
-            for power, some in scorer.flow.by_recency(name):
-                if power not in weighted:
-                    weighted[power] = self._weigh(histories, power)
-                yield name, some, weighted[power]
 
     def _weigh(self, histories: sp.csr_array, power: float) -> NDArray[np.float32]:
         times = self._times

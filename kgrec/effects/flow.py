@@ -7,7 +7,7 @@ channels, other people's walks, text vectors and embeddings, and the regression 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -20,7 +20,7 @@ from kgrec.effects import channels as linked
 from kgrec.effects.content import Foretold
 from kgrec.effects.facts import Facts
 from kgrec.effects.intervention import Fact, Intervention
-from kgrec.effects.links import LinkEdit, LinkGraph
+from kgrec.effects.links import LinkEdit, LinkGraph, links_of
 from kgrec.effects.person import Person
 from kgrec.errors import UserError
 from kgrec.flow.candidates import coefficient
@@ -73,12 +73,35 @@ class FlowEffects:
         """Scores of all items for a person after an intervention: float32 ``[num_items]``."""
         intervention = intervention or Intervention()
         after = person.edited(intervention.drop_items, intervention.add_items)
-        total = after.scorer.score(after.history, after.users)[0]
-        if person.user is not None:
-            total += self._own_walks(after)
+        (total,) = self.scores([after])
         if intervention.drop_facts or intervention.add_facts:
             total += self.by_links(after, self.edit(intervention.drop_facts, intervention.add_facts))
         return np.asarray(total)
+
+    def scores(self, people: Sequence[Person]) -> NDArray[np.float32]:
+        """Scores of one person with several histories, on the graph as it is: float32 ``[n, num_items]``."""
+        if not people:
+            return np.zeros((0, self.snapshot.num_items), dtype=np.float32)
+        users = people[0].users
+        rows = sp.csr_array(sp.vstack([one.history for one in people], format="csr"))
+        total = people[0].scorer.score(rows, None if users is None else np.repeat(users, len(people)))
+        if people[0].user is not None:
+            for n, one in enumerate(people):
+                total[n] += self._own_walks(one)
+        return total
+
+    def by_weight(self, item: int, facts: Sequence[Fact], history: NDArray[np.int64]) -> list[Fact]:
+        """An item's facts by what the link over each has in common with a history, the most first."""
+        graph = self.graph
+        if graph is None:
+            return list(facts)
+        mine = np.asarray(graph.rows[history].sum(axis=0)).ravel() * graph.rows[[item]].toarray().ravel()
+        node = (self.snapshot.item_type, item)
+        weight = {
+            fact: sum(mine[graph.column[key]] for key in links_of(node, [fact]) if key in graph.column)
+            for fact in facts
+        }
+        return sorted(facts, key=lambda fact: (-weight[fact], fact))
 
     def check(self, person: Person, intervention: Intervention) -> None:
         """Refuses what cannot be done.

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects.facts import Facts
 from kgrec.effects.intervention import Fact
-from kgrec.effects.near import Moved, Near, NearEdit, edit_near, nearer
+from kgrec.effects.near import Anew, Moved, Near, NearEdit, difference, edit_near, nearer
 from kgrec.flow.content import CHAINED
 from kgrec.flow.hops import Node
 from kgrec.flow.links import Links
 from kgrec.flow.vectors import nearest_neighbours
 
+HUB = 32
+"""An edit of more than one item in so many is worked out as a whole."""
 Key = tuple[str, bool, str, int]
 """A link: relation, outward, type and id of its node."""
 
@@ -152,16 +154,36 @@ class LinkEdit:
         """The items with their links before and afterwards."""
         return Moved(self.items, self.rows, self.graph.rows, self.graph.turned)
 
+    @property
+    def whole(self) -> bool:
+        """Whether so many items change that working out all the nearest anew is less work."""
+        return len(self.items) * HUB > self.graph.rows.shape[0]
+
+    @cached_property
+    def anew(self) -> Anew:
+        """All the nearest afterwards."""
+        return Anew(self.items, self.rows, self.graph.rows)
+
     @cached_property
     def near(self) -> NearEdit:
         """How :attr:`LinkGraph.near` changes."""
-        return edit_near(self.graph.near, self.moved)
+        near = self.graph.near
+        return difference(near, self.anew.near(near.k)) if self.whole else edit_near(near, self.moved)
 
     def near_of(self, items: NDArray[np.integer[Any]]) -> NearEdit:
         """The same of some rows."""
-        return edit_near(self.graph.near, self.moved, only=items)
+        near = self.graph.near
+        if self.whole:
+            some = np.unique(items).astype(np.int64)
+            return difference(near, self.anew.near_of(some, near.k), some)
+        return edit_near(near, self.moved, only=items)
 
     @cached_property
     def alike(self) -> NearEdit:
         """How :attr:`LinkGraph.alike` changes."""
-        return edit_near(self.graph.alike, self.moved, self.graph.near)
+        alike, near = self.graph.alike, self.graph.near
+        if self.whole:
+            wide = near.k >= alike.k
+            after = nearer(Near(self.anew.near(near.k), near.k), alike.k).matrix if wide else self.anew.near(alike.k)
+            return difference(alike, after)
+        return edit_near(alike, self.moved, near)

@@ -8,14 +8,14 @@ rows would (:func:`kgrec.flow.vectors.nearest_neighbours`), to the last bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.flow.vectors import largest
+from kgrec.flow.vectors import largest, nearest_neighbours, nearest_of, turned_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,48 @@ class NearEdit:
         """Item of the row, item of the column, change of the cosine: three arrays ``[entries]``."""
         row = np.repeat(self.rows, np.diff(self.difference.indptr))
         return row, self.difference.indices.astype(np.int64), self.difference.data
+
+
+def difference(near: Near, after: sp.csr_array, rows: NDArray[np.int64] | None = None) -> NearEdit:
+    """What changes from some lists to others.
+
+    Args:
+        near: the lists as they are.
+        after: the lists afterwards, CSR ``[a, items]``.
+        rows: whose they are, int64 ``[a]``, increasing; all by default.
+    """
+    before = near.matrix if rows is None else near.matrix[rows]
+    moved = sp.csr_array(after - before)
+    moved.eliminate_zeros()
+    some = np.flatnonzero(np.diff(moved.indptr))
+    return NearEdit(some if rows is None else rows[some], sp.csr_array(moved[some]))
+
+
+class Anew:
+    """The nearest after the links of many items have changed, worked out from all rows.
+
+    Args:
+        items: whose links change, int64 ``[t]``, increasing.
+        new: their rows afterwards, CSR ``[t, links]``.
+        rows: all items' rows before, CSR ``[items, links]``.
+    """
+
+    def __init__(self, items: NDArray[np.int64], new: sp.csr_array, rows: sp.csr_array) -> None:
+        place = np.arange(rows.shape[0])
+        place[items] = rows.shape[0] + np.arange(len(items))
+        self.rows = sp.csr_array(sp.csr_array(sp.vstack([rows, new], format="csr"))[place])
+        self.near = lru_cache(1)(self._near)
+
+    @cached_property
+    def turned(self) -> sp.csr_array:
+        return sp.csr_array(turned_of(self.rows))
+
+    def near_of(self, some: NDArray[np.int64], k: int) -> sp.csr_array:
+        """The lists of some items: CSR ``[len(some), items]``."""
+        return nearest_of(self.rows, self.turned, some, min(k, self.rows.shape[0] - 1))
+
+    def _near(self, k: int) -> sp.csr_array:
+        return nearest_neighbours(self.rows, k)
 
 
 @dataclass(frozen=True, eq=False)

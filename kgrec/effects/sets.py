@@ -6,22 +6,23 @@ is returned has been checked on all items.  CountER's necessity and sufficiency 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kgrec.effects.board import Board
 from kgrec.effects.flow import FlowEffects
-from kgrec.effects.intervention import Fact, Intervention
+from kgrec.effects.intervention import Fact
 from kgrec.effects.person import Person
 from kgrec.effects.ranking import Ranking
 
 RIVALS = 200
 """Items of the list against which is searched."""
+TOGETHER = 64
+"""Histories that are scored at once, and whose scores are kept: the items of a list share many reasons."""
 BOARDS = 8
 """Boards that are kept."""
 TRIED = 40
@@ -65,10 +66,33 @@ class SetSearch:
         self.scores = effects.score(person)
         self.rivals = np.sort(ranking.top(self.scores, RIVALS))
         self._boards: dict[tuple[bytes, tuple[str, ...]], Board] = {}
+        self._left: dict[frozenset[int], NDArray[np.float32]] = {}
 
     def holds(self, item: int) -> bool:
         """Whether the item is among the first k."""
         return self._listed(self.scores, item)
+
+    # --- scores of all items
+
+    def score(self, items: Iterable[int] = (), facts: Iterable[Fact] = ()) -> NDArray[np.float32]:
+        """Scores without some interactions and facts: float32 ``[num_items]``."""
+        gone, cut = frozenset(items), frozenset(facts)
+        (scores,) = self.scores_without([gone]) if gone else (self.scores,)
+        if cut:
+            after = self.person.edited(gone, frozenset())
+            scores = scores + self.effects.by_links(after, self.effects.edit(cut, frozenset()))
+        return scores
+
+    def scores_without(self, sets: Sequence[Iterable[int]]) -> Iterator[NDArray[np.float32]]:
+        """Scores without some sets of interactions, one after the other: float32 ``[num_items]``."""
+        for start in range(0, len(sets), TOGETHER):
+            some = [frozenset(one) for one in sets[start : start + TOGETHER]]
+            missing = [one for one in dict.fromkeys(some) if one not in self._left]
+            if len(self._left) + len(missing) > TOGETHER:
+                self._left, missing = {}, list(dict.fromkeys(some))
+            found = self.effects.scores([self.person.edited(one, frozenset()) for one in missing])
+            self._left |= zip(missing, found)
+            yield from [self._left[one] for one in some]
 
     # --- single interactions
 
@@ -77,7 +101,7 @@ class SetSearch:
         size = len(self.person.items)
         if not self.ranking.allowed[item]:
             # an item of the history is reached over the person's own node, too
-            each = (self.effects.score(self.person, Intervention.without([one])) for one in self.person.items.tolist())
+            each = self.scores_without([[one] for one in self.person.items.tolist()])
             return np.array([float(self.scores[item]) - float(scores[item]) for scores in each])
         board = self._board(np.union1d(self.rivals, [item]))
         at = int(np.searchsorted(board.columns, item))
@@ -86,13 +110,7 @@ class SetSearch:
 
     def places_without(self, item: int, sets: Sequence[Iterable[int]]) -> list[int | None]:
         """Places of an item without some sets of interactions."""
-        if not sets:
-            return []
-        people = [self.person.edited(frozenset(one), frozenset()) for one in sets]
-        rows = sp.csr_array(sp.vstack([one.history for one in people], format="csr"))
-        users = self.person.users
-        scores = self.person.scorer.score(rows, None if users is None else np.repeat(users, len(people)))
-        return [self.ranking.place(row, item) for row in scores]
+        return [self.ranking.place(row, item) for row in self.scores_without(sets)]
 
     def _board(self, columns: NDArray[np.int64], without: tuple[str, ...] = ()) -> Board:
         key = (columns.tobytes(), without)
@@ -137,7 +155,7 @@ class SetSearch:
         return EdgeSet(tuple(items), tuple(gone))
 
     def _out(self, item: int, items: Iterable[int], facts: Iterable[Fact]) -> bool:
-        return not self._listed(self.effects.score(self.person, Intervention.without(items, facts)), item)
+        return not self._listed(self.score(items, facts), item)
 
     def _listed(self, scores: NDArray[np.float32], item: int) -> bool:
         place = self.ranking.place(scores, item)
@@ -153,41 +171,50 @@ class SetSearch:
             return None
         node = (self.effects.snapshot.item_type, item)
         facts = self.effects.facts.of_node(node) if self.effects.graph is not None else frozenset()
-        bare = self.effects.edit(facts, frozenset()) if facts else None
+        found = self._enough(item, facts)
+        return self._by_facts(item, facts) if found is None else EdgeSet(found)
+
+    def _enough(self, item: int, facts: frozenset[Fact]) -> tuple[int, ...] | None:
+        """Interactions that alone keep the item in the list, without these of its facts; None where there are none."""
         rivals = np.union1d(self.rivals, [item])
         # rivals of short histories are met on the way
         for _ in range(2 * self.k):
             whole = self._board(rivals)
-            bare_board = self._board(rivals, LITERAL) if facts else whole
-            found = _In(whole, bare_board, int(np.searchsorted(rivals, item)), self.k).greedy()
-            if found is None:
-                break
-            rest = frozenset(self.person.items.tolist()) - frozenset(self.person.items[found].tolist())
-            after = self.person.edited(rest, frozenset())
-            scores = self.effects.score(self.person, Intervention(drop_items=rest)) + self.effects.by_links(after, bare)
+            bare = self._board(rivals, LITERAL) if facts else whole
+            chosen = _In(whole, bare, int(np.searchsorted(rivals, item)), self.k).greedy()
+            if chosen is None:
+                return None
+            kept = self.person.items[chosen].tolist()
+            scores = self.score(set(self.person.items.tolist()) - set(kept), facts)
             if self._listed(scores, item):
-                return EdgeSet(tuple(self.person.items[found].tolist()))
+                return tuple(kept)
             more = np.union1d(rivals, self.ranking.top(scores, self.k + 1))
             if len(more) == len(rivals):
-                break
+                return None
             rivals = more
-        return self._by_facts(item, facts)
+        return None
 
     def _by_facts(self, item: int, facts: frozenset[Fact]) -> EdgeSet:
-        """It takes facts too: all of them and the whole history, less what is superfluous."""
-        items, kept = list(map(int, self.person.items)), sorted(facts)
+        """It takes facts too: those that carry most, twice as many at each step, then what is superfluous goes."""
+        history = self.person.items.tolist()
+        found = self._enough(item, frozenset())
+        items = list(history if found is None else found)
+        order = self.effects.by_weight(item, sorted(facts), np.array(items, dtype=np.int64))
 
         def enough(items: Sequence[int], kept: Sequence[Fact]) -> bool:
-            gone = Intervention.without(set(map(int, self.person.items)) - set(items), facts - set(kept))
-            return self._listed(self.effects.score(self.person, gone), item)
+            return self._listed(self.score(set(history) - set(items), facts - set(kept)), item)
 
+        number = 1
+        while number < len(order) and not enough(items, order[:number]):
+            number *= 2
+        kept = order[:number]
+        for fact in reversed(kept.copy()):
+            if enough(items, [one for one in kept if one != fact]):
+                kept.remove(fact)
         for one in list(items):
             if enough([other for other in items if other != one], kept):
                 items.remove(one)
-        for fact in sorted(facts):
-            if enough(items, [one for one in kept if one != fact]):
-                kept.remove(fact)
-        return EdgeSet(tuple(items), tuple(kept))
+        return EdgeSet(tuple(items), tuple(sorted(kept)))
 
     # --- contrast
 

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
-from kgrec.effects import EdgeSet, Fact, FlowEffects, Intervention, Person, Ranking, SetSearch
+from kgrec.effects import EdgeSet, Fact, FlowEffects, Person, Ranking, SetSearch
 from kgrec.explain import verdicts
-from kgrec.explain.flow import Carried, FlowExplainer, Flows, Heavy
+from kgrec.explain.flow import FlowExplainer, Flows, Heavy
 from kgrec.explain.types import Causes, Contrast, Edge, Explanation, Node, Relation
 from kgrec.explain.wording import Wording
-from kgrec.flow.hops import Hop
 from kgrec.flow.model import FlowScorer
 from kgrec.recommend.lists import SEEN
 
@@ -157,7 +156,7 @@ class CausalExplainer(FlowExplainer):
             if edges in seen or len(seen) >= WITH_FACTS:
                 continue
             seen.add(edges)
-            scores = self.effects.score(listed.person, Intervention.without(*edges))
+            scores = listed.score(*edges)
             effect = float(listed.scores[item]) - float(scores[item])
             chosen.append(Reason(path, *edges, effect, listed.ranking.place(scores, item)))
         chosen.sort(key=lambda one: (-one.effect, -one.path[1].weight, len(one.path[0]), one.path[1].source))
@@ -171,12 +170,13 @@ class CausalExplainer(FlowExplainer):
 
     def _heaviest_from(self, flows: Flows, item: int, j: int) -> Heavy | None:
         """The heaviest path from one item of the history."""
-        here: dict[tuple[Hop, ...], Carried] = {}
-        for c, channel in enumerate(self.channels):
-            for hops, weight in self.spelled_out(flows, item, c, j):
-                if flows.simple(hops):
-                    here.setdefault(hops, Carried(int(flows.history[j]))).add(weight, channel.name)
-        return max(here.items(), key=lambda one: abs(one[1].weight)) if here else None
+        best: Heavy | None = None
+        for channels in self.apart:
+            if best is not None and np.abs(flows.sent[channels, j]).sum() < abs(best[1].weight):
+                continue
+            here = self._paths_from(flows, item, channels, j).items()
+            best = max([*here, *([] if best is None else [best])], key=lambda one: abs(one[1].weight), default=None)
+        return best
 
     def _facts_of(self, path: Heavy) -> frozenset[Fact]:
         between = self.effects.facts.between
@@ -223,7 +223,7 @@ class CausalExplainer(FlowExplainer):
         edges = tuple(
             replace(edge, effect=float(effects[j])) for edge, j in zip(self.edges(user, picked, wording), most)
         )
-        first, second = self._named([above, below])
+        first, second = self.items([above, below])
         things = [edge.text for edge in edges]
         text = verdicts.contrast(first, second, things, wording.language) if things else ""
         label = (second if above == item else first).label
@@ -238,7 +238,8 @@ class CausalExplainer(FlowExplainer):
             text,
         )
 
-    def _named(self, items: Sequence[int]) -> list[Node]:
+    def items(self, items: Sequence[int]) -> list[Node]:
+        """Items by id, with their names."""
         at = [self.snapshot.offsets[self.snapshot.item_type] + item for item in items]
         nodes = self.names.nodes(sorted(set(at)))
         return [nodes[one] for one in at]

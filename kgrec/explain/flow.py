@@ -107,6 +107,14 @@ class FlowExplainer:
         families = sorted({channel.family for channel in self.channels})
         return {builder.name: builder for builder in chosen(families, ()) if builder.name in families}
 
+    @cached_property
+    def apart(self) -> list[list[int]]:
+        """Channels, by place, in groups that have no path in common."""
+        families = [channel.family for channel in self.channels]
+        own = sorted({family for family in families if self.builders[family].apart})
+        shared = [c for c, family in enumerate(families) if family not in own]
+        return [shared, *([c for c, family in enumerate(families) if family == one] for one in own)]
+
     def explain(
         self,
         user: int | None,
@@ -200,23 +208,28 @@ class FlowExplainer:
     def _search(self, flows: Flows, item: int, wanted: int) -> tuple[list[Heavy], list[Linked]]:
         """The heaviest paths, and the entities that facts go through; at most ``wanted`` of each."""
         paths: dict[tuple[Hop, ...], Carried] = {}
-        # every path has one first item: what all channels send from it bounds each of its paths
-        bound = np.abs(flows.sent).sum(axis=0)
         heaviest: list[float] = []
-        for j in np.argsort(-bound, kind="stable"):
-            source = int(flows.history[j])
-            if len(heaviest) >= wanted and bound[j] < heaviest[-1]:
-                break
-            here: dict[tuple[Hop, ...], Carried] = {}
-            for c, channel in enumerate(self.channels):
-                for hops, weight in self.spelled_out(flows, item, c, int(j)):
-                    here.setdefault(hops, Carried(source)).add(weight, channel.name)
-            kept = {hops: one for hops, one in here.items() if flows.simple(hops)}
-            paths.update(kept)
-            heaviest = nlargest(wanted, [*heaviest, *(abs(one.weight) for one in kept.values())])
+        for channels in self.apart:
+            # every path has one first item: what all channels that may walk it send from there bounds it
+            bound = np.abs(flows.sent[channels]).sum(axis=0)
+            for j in np.argsort(-bound, kind="stable").tolist():
+                if not bound[j] or (len(heaviest) >= wanted and bound[j] < heaviest[-1]):
+                    break
+                here = self._paths_from(flows, item, channels, j)
+                paths.update(here)
+                heaviest = nlargest(wanted, [*heaviest, *(abs(one.weight) for one in here.values())])
         heavy_enough = [(hops, one) for hops, one in paths.items() if abs(one.weight) >= heaviest[-1]]
         best = sorted(heavy_enough, key=lambda one: (-abs(one[1].weight), len(one[0]), _order(one[0])))
         return best[:wanted], self._linked(flows, item)[:wanted]
+
+    def _paths_from(self, flows: Flows, item: int, channels: Sequence[int], j: int) -> dict[tuple[Hop, ...], Carried]:
+        """The paths of some channels from one item of the history that come to no node twice."""
+        source = int(flows.history[j])
+        here: dict[tuple[Hop, ...], Carried] = {}
+        for c in channels:
+            for hops, weight in self.spelled_out(flows, item, c, j):
+                here.setdefault(hops, Carried(source)).add(weight, self.channels[c].name)
+        return {hops: one for hops, one in here.items() if flows.simple(hops)}
 
     def _linked(self, flows: Flows, item: int) -> list[Linked]:
         """The entities between two facts, with what all paths through them carry, the most first."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
-from kgrec.effects import EdgeSet, Fact, Intervention
+from kgrec.effects import EdgeSet, Fact
 from kgrec.explain.causal import CausalExplainer
 from kgrec.explain.types import Edge, Explanation, Path
 from kgrec.explain.whatif import WhatIf, item_names, side_by_side
@@ -94,7 +94,7 @@ def lists_without(
     result = {}
     for cut in cuts:
         edges = found[cut]
-        scores = explainer.effects.score(listed.person, Intervention.without(edges.items, edges.facts))
+        scores = listed.score(edges.items, edges.facts)
         lists = WhatIf(*side_by_side(names, before, (listed.ranking, scores), k))
         effects = {key: float(listed.scores[item]) - float(scores[item]) for key, item in items.items()}
         result[cut] = Without(explainer.edges(user, edges, wording), lists, effects)

@@ -66,10 +66,12 @@ class Builder(ABC):
     Attributes:
         name: of the family; its channels are called ``name`` or ``name:detail``.
         after: families that are built before, where they are switched on.
+        apart: no other family's channels walk the same paths; those of one family may.
     """
 
     name: ClassVar[str]
     after: ClassVar[tuple[str, ...]] = ()
+    apart: ClassVar[bool] = False
 
     def missing(self, part: Part) -> str | None:
         """Why the family cannot be made from these data, for example ``no item has a text``; None where it can."""
@@ -107,6 +109,16 @@ class Builder(ABC):
 def support(part: Part, source: int, target: int) -> int:
     """How many training users hold both items."""
     return len(holders(part, source, target))
+
+
+def supports(part: Part, item: int, others: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """:func:`support` of an item with each of some others: int64 ``[n]``."""
+    column = part.by_item
+    mine = np.zeros(column.shape[1], dtype=bool)
+    mine[column.indices[column.indptr[item] : column.indptr[item + 1]]] = True
+    rows = column[others]
+    at = np.repeat(np.arange(len(others)), np.diff(rows.indptr))
+    return np.bincount(at[mine[rows.indices]], minlength=len(others))
 
 
 def holders(part: Part, source: int, target: int) -> NDArray[np.integer[Any]]:

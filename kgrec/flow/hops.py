@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Node = tuple[str, int]
 """Node type and id in the snapshot."""
+Kind = Literal["fact", "interaction", "co-preference", "similarity", "latent", "sequence"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Hop:
         support: of a learned hop between two items: how many training users hold both.
     """
 
-    kind: Literal["fact", "interaction", "co-preference", "similarity", "latent", "sequence"]
+    kind: Kind
     source: Node
     target: Node
     relation: str = ""

@@ -29,7 +29,7 @@ class Published:
         to: ``neo4j`` or ``rdf``.
         place: address of the server, or IRI of the graph.
         users, explanations: how many.
-        files: the style and the favourites for Neo4j Browser.
+        files: the style and the favourites for Neo4j Browser; for RDF a few queries.
         link: opens one of the explanations in Neo4j Browser.
     """
 
@@ -62,6 +62,7 @@ def publish(
     name: str | None,
     progress: Progress,
     lang: str | None = None,
+    interventions: bool = True,
 ) -> Published:
     """See :meth:`kgrec.pipeline.run.Run.publish`."""
     from kgrec.explain.language import Language
@@ -86,6 +87,7 @@ def publish(
         candidates=candidates_of(snapshot, run.recipe),
         k=k,
         lang=lang,
+        interventions=interventions,
     )
     if to == "rdf":
         return _into_rdf(run, recorder, ids, everybody, progress)
@@ -115,12 +117,14 @@ def _into_neo4j(run: Run, recorder: Recorder, ids: list[int], everybody: bool, p
 
 def _into_rdf(run: Run, recorder: Recorder, ids: list[int], everybody: bool, progress: Progress) -> Published:
     from kgrec.config.iris import explanation_graph
+    from kgrec.publish import sparql
     from kgrec.publish.rdf import RdfPublisher
 
     with run.published_store() as store:
-        number, _ = _write(run, RdfPublisher(store), recorder, ids, everybody, progress)
+        number, first = _write(run, RdfPublisher(store), recorder, ids, everybody, progress)
     graph = explanation_graph(run.recipe.base, recorder.run)
-    return Published(recorder.run, "rdf", graph, len(ids), number)
+    files = () if first is None else sparql.write_files(run.paths.run / "sparql", graph, first)
+    return Published(recorder.run, "rdf", graph, len(ids), number, files)
 
 
 def _write(
@@ -137,8 +141,8 @@ def _write(
     number, first, people = 0, None, []
     publisher.prepare(run.snapshot, Owner(run.recipe.name, run.recipe.base))
     with progress.task("publishing", len(ids), "users") as task:
-        for person, records in recorder.records(ids):
-            publisher.write(recorder.run, person, records)
+        for person, records, absences in recorder.records(ids):
+            publisher.write(recorder.run, person, records, absences)
             people.append(person)
             number += len(records)
             first = first or next(iter(records), None)

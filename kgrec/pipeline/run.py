@@ -650,6 +650,7 @@ class Run:
         *,
         name: str | None = None,
         lang: str | None = None,
+        interventions: bool = True,
         progress: Progress = SILENT,
     ) -> Published:
         """Writes the explanations of users' lists where people read them; nothing of it is ever read back by a stage.
@@ -662,6 +663,8 @@ class Run:
             k: length of a list.
             name: to publish under; by default the recipe's, with that of a run directory of another name.
             lang: language tag of the sentences; by default the recipe's.
+            interventions: whether the lists without interactions, facts and entities are written too, where the model
+                has effects.
 
         Raises:
             UnknownIdError: no such user; the nearest are named, and nothing is written.
@@ -671,7 +674,7 @@ class Run:
         """
         from kgrec.pipeline.publish import publish
 
-        return publish(self, to, users, k, name, progress, lang)
+        return publish(self, to, users, k, name, progress, lang, interventions)
 
     def browser_link(self, user: str, item: str, name: str | None = None) -> str:
         """The address that shows a published explanation in Neo4j Browser.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 USER_COLOUR, ITEM_COLOUR = ("#4C8EDA", "#2870C2", "#FFFFFF"), ("#57C7A4", "#2F9E7B", "#1E2A26")
 EXPLANATION_COLOUR = ("#FFC454", "#D7A013", "#2A2C34")
+INTERVENTION_COLOUR = ("#E8D9CF", "#B5483A", "#2A2C34")
 ENTITY_COLOURS = (
     ("#DA7194", "#B2496C", "#FFFFFF"),
     ("#8DCC93", "#5DB665", "#1E2A26"),
@@ -56,6 +57,9 @@ RELATIONSHIPS = {
     "STEP": ("#E8820C", 3, 9, "#8A4B00", "#FFFFFF", "{name}"),
     "FOR": ("#F2B04A", 2, 8, "#8A4B00", "#2A2C34", "for"),
     "RECOMMENDS": ("#F2B04A", 2, 8, "#8A4B00", "#2A2C34", "recommends"),
+    "WITHOUT": ("#B5483A", 3, 9, "#8A2C20", "#FFFFFF", "without"),
+    "BRINGS": ("#3E8F5C", 2, 8, "#2C6B44", "#FFFFFF", "brings {rank}"),
+    "COSTS": ("#9A8F86", 2, 8, "#6B625A", "#FFFFFF", "costs {rank}"),
     "LEARNED_HOP": ("#8D6CC9", 1, 8, "#6A4BA6", "#FFFFFF", "{kind}"),
     "INTERACTED": ("#6AAB8E", 1, 8, "#4B7F69", "#FFFFFF", "interacted"),
 }
@@ -72,7 +76,7 @@ def grass(entity_types: Sequence[str]) -> str:
     labels = sorted(label for label in map(names.label, set(entity_types)) if re.fullmatch(r"\w+", label, re.ASCII))
     nodes = [_node(label, 60, ENTITY_COLOURS[n % len(ENTITY_COLOURS)]) for n, label in enumerate(labels)]
     nodes += [_node(names.USER, 65, USER_COLOUR), _node(names.ITEM, 80, ITEM_COLOUR)]
-    nodes += [_node("Explanation", 75, EXPLANATION_COLOUR)]
+    nodes += [_node("Explanation", 75, EXPLANATION_COLOUR), _node("Intervention", 70, INTERVENTION_COLOUR)]
     return "\n".join((STYLE, *nodes, *(_relationship(kind, *look) for kind, look in RELATIONSHIPS.items())))
 
 

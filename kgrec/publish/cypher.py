@@ -70,10 +70,53 @@ def ranks_compared(runs: Iterable[str], user: str) -> str:
     )
 
 
+def facts_of_user(run: str, user: str, limit: int = 25) -> str:
+    """The facts that matter most to a user: what the list loses without each."""
+    return (
+        f"MATCH (w:Intervention {{run: {literal(run)}, user: {literal(user)}, kind: 'fact'}})-[:WITHOUT]->(n)\n"
+        "WITH w, collect(n.name) AS between\n"
+        "RETURN w.text AS fact, w.effect AS effect, w.changed AS places, between\n"
+        f"ORDER BY effect DESC, fact LIMIT {limit}"
+    )
+
+
+def entities_of_lists(run: str, limit: int = 25) -> str:
+    """The entities that, if they were gone, would change most lists."""
+    return (
+        f"MATCH (w:Intervention {{run: {literal(run)}, kind: 'entity'}})-[:WITHOUT]->(entity)\n"
+        "RETURN entity.name AS entity, sum(CASE WHEN w.changed > 0 THEN 1 ELSE 0 END) AS lists,\n"
+        "  sum(w.changed) AS places, sum(w.effect) AS effect\n"
+        f"ORDER BY lists DESC, places DESC, effect DESC, entity LIMIT {limit}"
+    )
+
+
+def list_without(run: str, user: str, item: str) -> str:
+    """What a user would see had they never interacted with an item (by its id)."""
+    return (
+        f"MATCH (w:Intervention {{run: {literal(run)}, user: {literal(user)}, kind: 'interaction'}})"
+        f"-[:WITHOUT]->({{id: {literal(item)}}})\n"
+        "UNWIND range(0, size(w.shows) - 1) AS n\n"
+        "MATCH (item:Entity {id: w.shows[n]})\n"
+        "RETURN n + 1 AS rank, item.name AS item, CASE w.was[n] WHEN 0 THEN 'new' ELSE w.was[n] END AS was\n"
+        "ORDER BY rank"
+    )
+
+
+def moved_without(run: str, user: str, item: str) -> str:
+    """The same as a picture: which items come, and which go."""
+    return (
+        f"MATCH p = (w:Intervention {{run: {literal(run)}, user: {literal(user)}, kind: 'interaction'}})"
+        "-[:WITHOUT|BRINGS|COSTS]->()\n"
+        f"WHERE (w)-[:WITHOUT]->({{id: {literal(item)}}})\n"
+        "RETURN p"
+    )
+
+
 def needs(record: Record, other: str) -> list[tuple[str, str]]:
     """One query a need, with a record to begin with and another run to compare with: (title, query)."""
     reason = next(iter(record.reasons), None)
     entity = record.item.id if reason is None else reason.path.nodes[-2].id
+    had = record.item.id if reason is None else reason.path.nodes[1].id
     run, user = record.run, record.user.key
     return [
         ("One explanation", one_explanation(record.id)),
@@ -82,4 +125,8 @@ def needs(record: Record, other: str) -> list[tuple[str, str]]:
         ("All users to whom an entity matters", users_of_entity(run, entity)),
         ("Two runs compared", runs_compared([run, other], user)),
         ("Two runs compared as a table", ranks_compared([run, other], user)),
+        ("The facts that matter most to a user", facts_of_user(run, user)),
+        ("The entities that would change most lists, if they were gone", entities_of_lists(run)),
+        ("What a user would see without one thing of their past", list_without(run, user, had)),
+        ("The same as a picture", moved_without(run, user, had)),
     ]

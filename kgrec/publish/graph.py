@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UserError
 from kgrec.explain.types import Node, Path, Relation
+from kgrec.publish.absences import Absence
 from kgrec.publish.passed import Passed
 from kgrec.publish.records import Owner, Record
 from kgrec.store.neo4j import names
@@ -141,8 +142,9 @@ class DatabaseGraph:
 
     # --- what records pass
 
-    def part(self, records: Iterable[Record]) -> GraphPart:
-        """The nodes of all records, and the facts and training interactions on their paths; each once, sorted."""
+    def part(self, records: Iterable[Record], absences: Iterable[Absence] = ()) -> GraphPart:
+        """The nodes of all records and interventions, and the facts and training interactions on paths; each once,
+        sorted."""
         nodes: dict[str, Node] = {}
         facts: dict[tuple[str, str, str], tuple[Node, Relation, Node]] = {}
         pairs: dict[tuple[str, str], tuple[Node, Node]] = {}
@@ -155,6 +157,9 @@ class DatabaseGraph:
                         pairs[source.id, target.id] = source, target
                     elif hop.kind == "fact":
                         facts[source.id, hop.name, target.id] = source, hop, target
+        for absence in absences:
+            items = [*(place.item for place in absence.shows), *(item for item, _ in absence.gone)]
+            nodes |= {node.id: node for node in (*absence.nodes, *items)}
         return GraphPart(
             [{"id": iri, "name": nodes[iri].label, "labels": self._labels(nodes[iri].type)} for iri in sorted(nodes)],
             [fact for key in sorted(facts) for fact in self._facts(*facts[key])],

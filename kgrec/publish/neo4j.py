@@ -3,8 +3,13 @@
 ``(:Explanation)-[:FOR]->(user)``, ``-[:RECOMMENDS]->(item)`` and ``-[:STEP]->`` to every node that a path passes
 between the two (to the item itself where it passes none).  A step carries its whole path, so that an explanation is
 read again without the model.  Facts and interactions on a path are the graph's own relationships; a hop that was
-learned is ``(:Entity)-[:LEARNED_HOP {kind, support, run}]->(:Entity)``.  A run owns its explanations and its learned
-hops; nothing else is ever changed or removed.
+learned is ``(:Entity)-[:LEARNED_HOP {kind, support, run}]->(:Entity)``.
+
+``(:Intervention)-[:FOR]->(user)`` holds the user's list without the node that it is ``-[:WITHOUT]->`` (without the fact
+between two such nodes), ``-[:BRINGS {rank}]->`` to items that come into the list, ``-[:COSTS {rank}]->`` to those that
+were in it.
+
+A run owns its explanations, its interventions and its learned hops; nothing else is ever changed or removed.
 """
 
 from __future__ import annotations
@@ -14,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UnknownIdError, UserError
-from kgrec.explain.types import Relation
+from kgrec.explain.types import Node, Relation
 from kgrec.explain.wording import plain
+from kgrec.publish.absences import Absence, absence_id
 from kgrec.publish.graph import DatabaseGraph, GraphPart
 from kgrec.publish.records import Owner, Person, Reason, Record
 from kgrec.store.neo4j.transactions import confirmed
@@ -23,20 +29,24 @@ from kgrec.store.neo4j.transactions import confirmed
 if TYPE_CHECKING:
     import neo4j
 
-OWNED = ("FOR", "RECOMMENDS", "STEP")
-"""Relationship types that begin at an explanation."""
+OWNED = ("FOR", "RECOMMENDS", "STEP", "WITHOUT", "BRINGS", "COSTS")
+"""Relationship types that begin at an explanation or at an intervention."""
 LEARNED_HOP = "LEARNED_HOP"
 PROPERTIES = (
     *("id", "name", "user", "item", "rank", "score", "model", "run", "created", "text"),
     *("necessary", "sufficient"),
+    *("kind", "relation", "effect", "changed", "shows", "was"),
 )
-"""Of an explanation."""
+"""Of an explanation or of an intervention."""
+LABELS = ("Explanation", "Intervention")
 BATCH = 1_000
-"""Explanations removed in one transaction."""
+"""Explanations or interventions removed in one transaction."""
 
 SCHEMA = (
     "CREATE CONSTRAINT kgrec_explanation IF NOT EXISTS FOR (e:Explanation) REQUIRE e.id IS UNIQUE",
     "CREATE INDEX kgrec_explanation_user IF NOT EXISTS FOR (e:Explanation) ON (e.run, e.user)",
+    "CREATE CONSTRAINT kgrec_intervention IF NOT EXISTS FOR (w:Intervention) REQUIRE w.id IS UNIQUE",
+    "CREATE INDEX kgrec_intervention_user IF NOT EXISTS FOR (w:Intervention) ON (w.run, w.user)",
     "CREATE INDEX kgrec_learned_hop IF NOT EXISTS FOR ()-[h:LEARNED_HOP]-() ON (h.run)",
 )
 
@@ -44,14 +54,16 @@ HOPS_BEFORE = """
 MATCH (:Explanation {run: $run, user: $user})-[s:STEP {position: 1}]->()
 RETURN s.nodes AS nodes, s.kinds AS kinds
 """
-OF_USER = "MATCH (e:Explanation {run: $run, user: $user}) RETURN elementId(e) AS node"
-SOME = "MATCH (e:Explanation {run: $run}) RETURN elementId(e) AS node LIMIT $limit"
+OF_USER = "\nUNION\n".join(
+    f"MATCH (e:{label} {{run: $run, user: $user}}) RETURN elementId(e) AS node" for label in LABELS
+)
+SOME = "MATCH (e:{label} {{run: $run}}) RETURN elementId(e) AS node LIMIT $limit"
 ERASE = (
     f"MATCH (e)-[r:{'|'.join(OWNED)}]->(:Entity) WHERE elementId(e) IN $nodes DELETE r",
     "MATCH (e) WHERE elementId(e) IN $nodes AND NOT (e)--() DELETE e",
     # what somebody else has linked stays, bare; where it is written again it stays itself
     "MATCH (e) WHERE elementId(e) IN $nodes AND NOT coalesce(e.id, '') IN $again"
-    f" REMOVE e:Explanation, {', '.join(f'e.{name}' for name in PROPERTIES)}",
+    f" REMOVE {', '.join(f'e:{label}' for label in LABELS)}, {', '.join(f'e.{name}' for name in PROPERTIES)}",
 )
 WRITE_HOPS = """
 UNWIND $hops AS hop
@@ -72,6 +84,17 @@ MATCH (e:Explanation {id: step.explanation}), (n:Entity {id: step.node})
 CREATE (e)-[s:STEP]->(n)
 SET s = step.properties
 """
+WRITE_INTERVENTIONS = """
+UNWIND $interventions AS one
+MATCH (u:Entity {id: one.user})
+MERGE (w:Intervention {id: one.properties.id, run: one.properties.run, user: one.properties.user})
+SET w += one.properties
+CREATE (w)-[:FOR]->(u)
+WITH w, one
+CALL (w, one) { UNWIND one.without AS id MATCH (n:Entity {id: id}) CREATE (w)-[:WITHOUT]->(n) }
+CALL (w, one) { UNWIND one.brings AS it MATCH (n:Entity {id: it.id}) CREATE (w)-[:BRINGS {rank: it.rank}]->(n) }
+CALL (w, one) { UNWIND one.costs AS it MATCH (n:Entity {id: it.id}) CREATE (w)-[:COSTS {rank: it.rank}]->(n) }
+"""
 REMOVE_HOPS = """
 UNWIND $hops AS hop
 WITH hop.source AS source, collect([hop.target, hop.kind]) AS hops
@@ -86,9 +109,11 @@ MATCH (a)-[h:LEARNED_HOP {run: $run}]->(b:Entity)
 WHERE [b.id, h.kind] IN hops AND NOT [b.id, h.kind] IN used
 DELETE h
 """
-USERS = "MATCH (e:Explanation {run: $run}) RETURN DISTINCT e.user AS user"
+USERS = "\nUNION\n".join(f"MATCH (e:{label} {{run: $run}}) RETURN DISTINCT e.user AS user" for label in LABELS)
 RUNS = """
 MATCH (e:Explanation) WHERE e.run IS :: STRING NOT NULL RETURN DISTINCT e.run AS run
+UNION
+MATCH (w:Intervention) WHERE w.run IS :: STRING NOT NULL RETURN DISTINCT w.run AS run
 UNION
 MATCH ()-[h:LEARNED_HOP]->() WHERE h.run IS :: STRING NOT NULL RETURN DISTINCT h.run AS run
 """
@@ -139,29 +164,27 @@ class Neo4jPublisher:
                         raise
                     raise UserError(
                         f"the database has nodes of its own that clash with explanations: {error.message}",
-                        expected="no two :Explanation nodes with the same id",
+                        expected="no two :Explanation or :Intervention nodes with the same id",
                         remedy="publish into another database (NEO4J_DATABASE), or give those nodes another label",
                     ) from error
             graph.begin(session)
             self.graph = graph
 
-    def write(self, run: str, user: Person, records: Sequence[Record]) -> None:
-        """Replaces the explanations that a run has of one user, in one transaction."""
-        self._replace(run, user.key, records)
-
-    def _replace(self, run: str, user: str, records: Sequence[Record]) -> None:
+    def write(self, run: str, user: Person, records: Sequence[Record], absences: Sequence[Absence] = ()) -> None:
+        """Replaces the explanations and interventions that a run has of one user, in one transaction."""
         if self.graph is None:
             raise ValueError("expected prepare() first")
-        graph, part = self.graph, self.graph.part(records)
+        graph, part = self.graph, self.graph.part(records, absences)
+        stored = [_intervention(run, user, absence) for absence in absences]
         with self.driver.session(database=self.database) as session:
-            confirmed(session, lambda tx: _replace(tx, run, user, records, graph, part))
+            confirmed(session, lambda tx: _replace(tx, run, user.key, records, stored, graph, part))
 
     def forget(self, run: str, kept: Sequence[Person]) -> None:
         """Removes a run's explanations of all users but these, one transaction a user."""
         with self.driver.session(database=self.database) as session:
             users = session.execute_read(lambda tx: tx.run(USERS, run=run).value("user"))
         for user in sorted(set(users) - {person.key for person in kept}):
-            self._replace(run, user, [])
+            self.write(run, Person(Node("", "", ""), user), [])
 
     def has(self, explanation: str) -> bool:
         """Whether there is an explanation with this id."""
@@ -175,7 +198,8 @@ class Neo4jPublisher:
             return sorted(session.execute_read(lambda tx: tx.run(RUNS).value("run")))
 
     def remove(self, run: str) -> int:
-        """Removes a run's explanations and learned hops, and nothing else; how many explanations there were.
+        """Removes a run's explanations, interventions and learned hops, and nothing else; how many explanations there
+        were.
 
         The node of one that somebody else has linked stays with that link, without its label and properties.
 
@@ -187,21 +211,23 @@ class Neo4jPublisher:
             raise UnknownIdError("published run", run, known)
         removed = 0
         with self.driver.session(database=self.database) as session:
-            while number := session.execute_write(_erase_some, run):
+            while number := session.execute_write(_erase_some, run, "Explanation"):
                 removed += number
+            while session.execute_write(_erase_some, run, "Intervention"):
+                pass
             while session.execute_write(_remove_some_hops, run):
                 pass
         return removed
 
 
-def _erase_some(tx: neo4j.ManagedTransaction, run: str) -> int:
-    nodes = tx.run(SOME, run=run, limit=BATCH).value("node")
+def _erase_some(tx: neo4j.ManagedTransaction, run: str, label: str) -> int:
+    nodes = tx.run(SOME.format(label=label), run=run, limit=BATCH).value("node")
     _erase(tx, nodes, [])
     return len(nodes)
 
 
 def _erase(tx: neo4j.ManagedTransaction, nodes: list[str], again: list[str]) -> None:
-    """Takes explanations away, but for the nodes of those that are written again and that somebody has linked."""
+    """Takes nodes away, but for those that are written again and that somebody has linked."""
     for statement in ERASE:
         tx.run(statement, nodes=nodes, again=again).consume()
 
@@ -215,16 +241,19 @@ def _replace(
     run: str,
     user: str,
     records: Sequence[Record],
+    interventions: Sequence[dict[str, Any]],
     graph: DatabaseGraph,
     part: GraphPart,
 ) -> None:
     before = {hop for row in tx.run(HOPS_BEFORE, run=run, user=user) for hop in _learned(row["nodes"], row["kinds"])}
-    _erase(tx, tx.run(OF_USER, run=run, user=user).value("node"), [record.id for record in records])
+    again = [record.id for record in records] + [one["properties"]["id"] for one in interventions]
+    _erase(tx, tx.run(OF_USER, run=run, user=user).value("node"), again)
     graph.ensure(tx, part)
     hops = learned_hops(records)
     tx.run(WRITE_HOPS, run=run, hops=[_hop(hop) | {"support": support} for hop, support in hops.items()]).consume()
     tx.run(WRITE_EXPLANATIONS, explanations=[_explanation(record) for record in records]).consume()
     tx.run(WRITE_STEPS, steps=[step for record in records for step in steps_of(record, graph)]).consume()
+    tx.run(WRITE_INTERVENTIONS, interventions=interventions).consume()
     tx.run(REMOVE_HOPS, run=run, hops=[_hop(hop) for hop in sorted(before - set(hops))]).consume()
 
 
@@ -267,6 +296,30 @@ def _explanation(record: Record) -> dict[str, Any]:
         "sufficient": None if record.sufficient is None else list(record.sufficient),
     }
     return {"user": record.user.node.id, "item": record.item.id, "properties": properties}
+
+
+def _intervention(run: str, user: Person, absence: Absence) -> dict[str, Any]:
+    properties = {
+        "id": absence_id(run, user.key, absence),
+        "name": absence.name,
+        "user": user.key,
+        "run": run,
+        "kind": absence.kind,
+        "relation": absence.relation,
+        "text": absence.text,
+        "effect": absence.effect,
+        "changed": len(absence.gone),
+        "shows": [place.item.id for place in absence.shows],
+        # a list holds no null
+        "was": [place.was or 0 for place in absence.shows],
+    }
+    return {
+        "user": user.node.id,
+        "without": [node.id for node in absence.nodes],
+        "brings": [{"id": place.item.id, "rank": place.rank} for place in absence.shows if place.was is None],
+        "costs": [{"id": item.id, "rank": rank} for item, rank in absence.gone],
+        "properties": properties,
+    }
 
 
 def steps_of(record: Record, graph: DatabaseGraph) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,10 @@ The graph is ``<base>explanation/<run>``.  An explanation is a ``prov:Entity`` t
 ``prov:wasDerivedFrom`` the facts and interactions on its paths.  A hop over a fact or an interaction is an
 ``rdf:Statement`` (a fact ``prov:wasDerivedFrom`` the graphs of the sources that state it); a hop that was learned is
 none: it is a ``kgrec:LearnedHop`` with its kind and support, and ``prov:wasGeneratedBy`` the run.
+
+A ``kgrec:Intervention`` is the user's list ``kgrec:without`` a node, or without the fact between two: its
+``kgrec:place`` s have ``kgrec:rank``, ``kgrec:item`` and, where the item was in the list, ``kgrec:was``; it
+``kgrec:costs`` the items that were.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from kgrec.config.iris import KGREC, PREFIXES, RDF_TYPE, RDFS_LABEL, explanation
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UnknownIdError
 from kgrec.explain.types import Node, Relation
+from kgrec.publish.absences import Absence, absence_id
 from kgrec.publish.passed import Passed
 from kgrec.publish.records import Owner, Person, Reason, Record
 from kgrec.store import OxigraphStore
@@ -25,10 +30,12 @@ PROV, RDF, XSD = PREFIXES["prov"], PREFIXES["rdf"], PREFIXES["xsd"]
 TYPE, LABEL = NamedNode(RDF_TYPE), NamedNode(RDFS_LABEL)
 DERIVED, GENERATED = NamedNode(PROV + "wasDerivedFrom"), NamedNode(PROV + "wasGeneratedBy")
 
-OF_USER = f"?root <{KGREC}user> {{user}} ; (<{KGREC}path>|<{KGREC}hop>)* ?subject"
-"""The resources of one user's explanations."""
+OF_USER = f"?root <{KGREC}user> {{user}} ; (<{KGREC}path>|<{KGREC}hop>|<{KGREC}place>)* ?subject"
+"""The resources of one user's explanations and interventions."""
 
 Value = NamedNode | str | int | float
+Pairs = dict[NamedNode | str, Value]
+"""Predicates, those of kgrec by their names, and objects."""
 
 
 class RdfPublisher:
@@ -46,12 +53,13 @@ class RdfPublisher:
         """Takes note of the snapshot with which the records are made; the store is its owner's alone."""
         self.statements = Statements(self.store.base, snapshot)
 
-    def write(self, run: str, user: Person, records: Sequence[Record]) -> None:
-        """Replaces the explanations that a run has of one user, in one transaction."""
+    def write(self, run: str, user: Person, records: Sequence[Record], absences: Sequence[Absence] = ()) -> None:
+        """Replaces the explanations and interventions that a run has of one user, in one transaction."""
         if self.statements is None:
             raise ValueError("expected prepare() first")
         graph = explanation_graph(self.store.base, run)
         quads = [quad for record in records for quad in self.statements.of(record)]
+        quads += [quad for absence in absences for quad in self.statements.without(run, user, absence)]
         self.store.replace_published(graph, OF_USER.format(user=NamedNode(user.node.id)), quads)
 
     def forget(self, run: str, kept: Sequence[Person]) -> None:
@@ -101,15 +109,13 @@ class Statements:
         graph, run = NamedNode(name), NamedNode(f"{name}:run")
         me = NamedNode(f"{explanation_graph(self.base, '')}{record.id}")
 
-        def state(subject: NamedNode, pairs: dict[NamedNode | str, Value]) -> Iterator[Quad]:
-            for predicate, value in pairs.items():
-                term = NamedNode(KGREC + predicate) if isinstance(predicate, str) else predicate
-                yield Quad(subject, term, _term(value), graph)
+        def state(subject: NamedNode, pairs: Pairs) -> Iterator[Quad]:
+            return _state(graph, subject, pairs)
 
         yield from state(run, {TYPE: NamedNode(PROV + "Activity"), LABEL: record.run})
         yield Quad(me, TYPE, NamedNode(PROV + "Entity"), graph)
         label = f"{record.item.label} for {record.user.node.label}, rank {record.rank}"
-        about: dict[NamedNode | str, Value] = {
+        about: Pairs = {
             TYPE: NamedNode(KGREC + "Explanation"),
             LABEL: label,
             GENERATED: run,
@@ -134,14 +140,14 @@ class Statements:
             for position, (a, b, hop) in enumerate(zip(nodes, nodes[1:], reason.path.relations), 1):
                 step = NamedNode(f"{path.value}/hop/{position}")
                 yield Quad(path, NamedNode(KGREC + "hop"), step, graph)
-                ends: dict[NamedNode | str, Value] = {
+                ends: Pairs = {
                     "position": position,
                     "from": NamedNode(a.id),
                     "to": NamedNode(b.id),
                 }
                 yield from state(step, ends)
                 if hop.learned:
-                    learned: dict[NamedNode | str, Value] = {
+                    learned: Pairs = {
                         TYPE: NamedNode(KGREC + "LearnedHop"),
                         "kind": hop.kind,
                         "support": hop.support or 0,
@@ -156,7 +162,34 @@ class Statements:
                     for origin in self.passed.origins(source, hop.name, target):
                         yield Quad(step, DERIVED, NamedNode(source_graph(self.base, origin)), graph)
 
-    def _statement(self, source: Node, hop: Relation, target: Node) -> dict[NamedNode | str, Value]:
+    def without(self, run: str, user: Person, absence: Absence) -> Iterator[Quad]:
+        """The statements of one intervention, in the graph of its run."""
+        name = explanation_graph(self.base, run)
+        graph = NamedNode(name)
+        me = NamedNode(f"{explanation_graph(self.base, '')}{absence_id(run, user.key, absence)}")
+        about: Pairs = {
+            TYPE: NamedNode(KGREC + "Intervention"),
+            LABEL: absence.name,
+            GENERATED: NamedNode(f"{name}:run"),
+            "user": NamedNode(user.node.id),
+            "kind": absence.kind,
+            "text": absence.text,
+            "effect": absence.effect,
+            "changed": len(absence.gone),
+        }
+        if absence.relation is not None:
+            about["relation"] = NamedNode(self.relations[absence.relation])
+        yield from _state(graph, me, about)
+        for predicate, nodes in (("without", absence.nodes), ("costs", [item for item, _ in absence.gone])):
+            for node in nodes:
+                yield Quad(me, NamedNode(KGREC + predicate), NamedNode(node.id), graph)
+        for one in absence.shows:
+            place = NamedNode(f"{me.value}/place/{one.rank}")
+            yield Quad(me, NamedNode(KGREC + "place"), place, graph)
+            held: Pairs = {"rank": one.rank, "item": NamedNode(one.item.id)}
+            yield from _state(graph, place, held if one.was is None else held | {"was": one.was})
+
+    def _statement(self, source: Node, hop: Relation, target: Node) -> Pairs:
         predicate = KGREC + hop.name if hop.kind == "interaction" else self.relations[hop.name]
         return {
             TYPE: NamedNode(RDF + "Statement"),
@@ -167,8 +200,14 @@ class Statements:
         }
 
 
-def _path(reason: Reason) -> dict[NamedNode | str, Value]:
-    about: dict[NamedNode | str, Value] = {
+def _state(graph: NamedNode, subject: NamedNode, pairs: Pairs) -> Iterator[Quad]:
+    for predicate, value in pairs.items():
+        term = NamedNode(KGREC + predicate) if isinstance(predicate, str) else predicate
+        yield Quad(subject, term, _term(value), graph)
+
+
+def _path(reason: Reason) -> Pairs:
+    about: Pairs = {
         TYPE: NamedNode(KGREC + "Path"),
         "number": reason.number,
         "weight": reason.path.weight,

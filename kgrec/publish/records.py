@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
+from kgrec.explain.causal import CausalExplainer
 from kgrec.explain.choose import Explains
 from kgrec.explain.names import Names
 from kgrec.explain.types import Explanation, Node, Path
+from kgrec.publish.absences import Absence, Absences
 from kgrec.recommend.lists import recommend
 from kgrec.recommend.scorer import Scorer
 
@@ -94,6 +97,20 @@ class Record:
         return "\n".join((*(reason.path.text for reason in self.reasons), *self.notes))
 
 
+class OfUser(NamedTuple):
+    """What is published of one user.
+
+    Attributes:
+        person: the user.
+        records: the explanations of the list.
+        absences: the list without each of several things; none where the model has no effects.
+    """
+
+    person: Person
+    records: list[Record]
+    absences: list[Absence]
+
+
 def explanation_id(run: str, user: str, item: str) -> str:
     """Id of an explanation, from the run's name and the ids of the source tables."""
     return "/".join(quote(part, safe="") for part in (run, user, item))
@@ -111,6 +128,7 @@ class Recorder:
         candidates: bool ``[num_items]``: which items may be recommended; all by default.
         k: length of a list.
         lang: language tag of the sentences; by default the explainer's.
+        interventions: whether lists without things are worked out too, where the model has effects.
     """
 
     def __init__(
@@ -124,14 +142,18 @@ class Recorder:
         candidates: NDArray[np.bool_] | None = None,
         k: int = 10,
         lang: str | None = None,
+        interventions: bool = True,
     ) -> None:
         self.snapshot, self.scorer, self.explainer = snapshot, scorer, explainer
         self.run, self.created, self.candidates, self.k, self.lang = run, created, candidates, k, lang
         self.names = Names(snapshot)
         items = snapshot.of_type(snapshot.item_type).select("id", "iri", "key").rows()
         self._item_of_key = {key or iri: item for item, iri, key in items}
+        self.absences: Absences | None = None
+        if interventions and isinstance(explainer, CausalExplainer):
+            self.absences = Absences(explainer, k, lang)
 
-    def records(self, users: Sequence[int]) -> Iterator[tuple[Person, list[Record]]]:
+    def records(self, users: Sequence[int]) -> Iterator[OfUser]:
         """Every user (snapshot id) with the explanations of their list; in the order given, a few hundred at a time."""
         for start in range(0, len(users), USERS):
             some = users[start : start + USERS]
@@ -142,19 +164,19 @@ class Recorder:
             for key, rank, item in frame.select("user", "rank", "item").iter_rows():
                 lists[key].append((rank, self._item_of_key[item]))
             for user, person in zip(some, people, strict=True):
-                yield person, self._of_user(user, person, lists[person.key])
+                yield self._of_user(user, person, lists[person.key])
 
     def _people(self, users: Sequence[int]) -> list[Person]:
         at = [self.snapshot.offsets[self.snapshot.user_type] + user for user in users]
         nodes, keys = self.names.nodes(at), self.names.keys(at)
         return [Person(nodes[place], keys[place]) for place in at]
 
-    def _of_user(self, user: int, person: Person, ranked: list[tuple[int, int]]) -> list[Record]:
-        """The records of one user's list of ranks and items."""
+    def _of_user(self, user: int, person: Person, ranked: list[tuple[int, int]]) -> OfUser:
+        """What is published of one user's list of ranks and items."""
         found = [self.explainer.explain(user, item, rank=rank, lang=self.lang) for rank, item in ranked]
         at = [self.snapshot.offsets[self.snapshot.item_type] + item for _, item in ranked]
         nodes = self.names.nodes(at)
-        return [
+        records = [
             Record(
                 self.run,
                 self.scorer.name,
@@ -177,6 +199,7 @@ class Recorder:
             )
             for place, (explanation, (rank, _)) in enumerate(zip(found, ranked, strict=True))
         ]
+        return OfUser(person, records, [] if self.absences is None else self.absences.of(user, found))
 
 
 def _sets(explanation: Explanation) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:

@@ -11,7 +11,9 @@ from kgrec.publish.records import Owner
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
     from kgrec.publish import Record, Recorder
+    from kgrec.publish.absences import Absence
     from kgrec.publish.neo4j import Neo4jPublisher
+    from kgrec.publish.records import OfUser
     from tests.conftest import LiveNeo4j
 
 OWNER = Owner("movielens", "urn:kgrec:")
@@ -36,14 +38,26 @@ def recorder_of() -> Callable[..., Recorder]:
 
 
 @pytest.fixture(scope="session")
-def records(small_run: Run, recorder_of: Callable[..., Recorder]) -> dict[str, list[Record]]:
-    """The records of three users of the small run, by the user's key; the last one's are of knowledge alone, of the
-    first user whose reasons pass facts."""
+def made(small_run: Run, recorder_of: Callable[..., Recorder]) -> list[OfUser]:
+    """What is published of three users of the small run; the last one's is of knowledge alone, of the first user whose
+    reasons pass facts."""
     users = [small_run.snapshot.user_id(key) for key in ("7", "21")]
     knowing = recorder_of(small_run.at_knowledge(1.0))
     others = knowing.records([user for user in range(small_run.snapshot.num_users) if user not in users])
-    told = next((person, found) for person, found in others if kinds_of(found) >= {"interaction", "fact"})
-    return {person.key: found for person, found in [*recorder_of(small_run).records(users), told]}
+    told = next(one for one in others if kinds_of(one.records) >= {"interaction", "fact"})
+    return [*recorder_of(small_run).records(users), told]
+
+
+@pytest.fixture(scope="session")
+def records(made: list[OfUser]) -> dict[str, list[Record]]:
+    """User's key → explanations."""
+    return {one.person.key: one.records for one in made}
+
+
+@pytest.fixture(scope="session")
+def absences(made: list[OfUser]) -> dict[str, list[Absence]]:
+    """User's key → interventions."""
+    return {one.person.key: one.absences for one in made}
 
 
 @pytest.fixture(scope="session")

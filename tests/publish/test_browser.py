@@ -153,7 +153,7 @@ def test_the_guide(page: Page, server: LiveNeo4j, small_run: Run) -> None:
     from kgrec.store.neo4j.server import running
 
     for name in ("small", "other"):
-        small_run.publish("neo4j", ["7", "21"], 2, name=name)
+        small_run.publish("neo4j", ["7", "21"], 2, name=name, interventions=False)
     state = running(server.home)
     assert state is not None
     assert state.guide_url is not None

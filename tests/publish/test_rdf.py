@@ -235,7 +235,7 @@ def test_hostile_names(run: Run, store: OxigraphStore, records: dict[str, list[R
 
 def test_unpublish(run: Run) -> None:
     for name in ("small", "smaller"):
-        run.publish("rdf", ["7", "21"], 2, name=name)
+        run.publish("rdf", ["7", "21"], 2, name=name, interventions=False)
     sources = run.query("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }").rows
     with pytest.raises(UnknownIdError, match="nearest: small"):
         unpublish("smal", "rdf", run)
@@ -251,7 +251,7 @@ def test_unpublish(run: Run) -> None:
 
 
 def test_everybody(run: Run) -> None:
-    done = run.publish("rdf", None, 1, name="small")
+    done = run.publish("rdf", None, 1, name="small", interventions=False)
     assert done.users == run.snapshot.num_users == done.explanations
 
 

@@ -32,8 +32,8 @@ def test_they_are_the_lists_and_the_explanations(
 
 def test_in_another_language_only_the_words_differ(small_run: Run, recorder_of: Callable[..., Recorder]) -> None:
     user = small_run.snapshot.user_id("7")
-    ((_, english),) = recorder_of(small_run).records([user])
-    ((_, chinese),) = recorder_of(small_run, lang="zh").records([user])
+    ((_, english, _),) = recorder_of(small_run).records([user])
+    ((_, chinese, _),) = recorder_of(small_run, lang="zh").records([user])
     for one, other in zip(english, chinese, strict=True):
         assert (other.id, other.score, other.user, other.item) == (one.id, one.score, one.user, one.item)
         for reason, same in zip(one.reasons, other.reasons, strict=True):
@@ -90,7 +90,8 @@ def test_effects_and_places_are_those_without_the_paths_edges(
 
 
 def test_of_another_model(linear_run: Run, recorder_of: Callable[..., Recorder]) -> None:
-    ((person, found),) = recorder_of(linear_run, k=3).records([5])
+    ((person, found, absences),) = recorder_of(linear_run, k=3).records([5])
+    assert absences == []
     assert [record.rank for record in found] == [1, 2, 3]
     assert found[0].model == linear_run.scorer.name
     for record in found:

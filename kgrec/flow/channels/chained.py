@@ -9,9 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.builder import Builder, Context, supports
 from kgrec.flow.channel import Channel, Factor
-from kgrec.flow.hops import Hop, Stop
+from kgrec.flow.hops import Hop, Kind, Stop
 from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
 
@@ -29,6 +29,7 @@ class EaseThenSimilar(_Chained):
     """``max(W^ease, 0) S``: what co-preference leads to, and what is like it."""
 
     name: ClassVar[str] = "ease>similar"
+    apart: ClassVar[bool] = True
     after: ClassVar[tuple[str, ...]] = ("ease",)
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
@@ -60,23 +61,9 @@ class EaseThenSimilar(_Chained):
             return []
         last = channel.last_by_column[:, [target]]
         first = ease[[row]].toarray().ravel() if sp.issparse(ease) else ease[row]
-        item = part.item_type
-        found: list[tuple[float, tuple[Hop, ...]]] = []
-        for k, weight in zip(last.indices, last.data * first[last.indices]):
-            between = int(channel.sources[k])
-            if weight:
-                found.append(
-                    (
-                        float(weight),
-                        (
-                            Hop(
-                                "co-preference", (item, source), (item, between), support=support(part, source, between)
-                            ),
-                            Hop("similarity", (item, between), (item, target), support=support(part, between, target)),
-                        ),
-                    )
-                )
-        return found
+        weights = last.data * first[last.indices]
+        between = channel.sources[last.indices[weights != 0]]
+        return _paths(part, ("co-preference", "similarity"), source, between, target, weights[weights != 0])
 
     def newcomers(
         self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
@@ -92,6 +79,7 @@ class SimilarThenLow(_Chained):
     """``rownorm(S) W^low``: what is like it, and what low-rank co-preference leads to from there."""
 
     name: ClassVar[str] = "similar>low"
+    apart: ClassVar[bool] = True
     after: ClassVar[tuple[str, ...]] = ("low",)
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
@@ -115,20 +103,31 @@ class SimilarThenLow(_Chained):
             return []
         row = share[[source]]
         onward = left[row.indices] @ np.asarray(right[:, at])
-        item = part.item_type
-        found: list[tuple[float, tuple[Hop, ...]]] = []
-        for k, weight in zip(row.indices, row.data * onward):
-            between = int(channel.targets[k])
-            found.append(
-                (
-                    float(weight),
-                    (
-                        Hop("similarity", (item, source), (item, between), support=support(part, source, between)),
-                        Hop("latent", (item, between), (item, target), support=support(part, between, target)),
-                    ),
-                )
-            )
-        return found
+        between = channel.targets[row.indices]
+        return _paths(part, ("similarity", "latent"), source, between, target, row.data * onward)
+
+
+def _paths(
+    part: Part,
+    kinds: tuple[Kind, Kind],
+    source: int,
+    between: NDArray[np.int64],
+    target: int,
+    weights: NDArray[np.floating[Any]],
+) -> list[tuple[float, tuple[Hop, ...]]]:
+    """Paths of two learned hops with an item between them."""
+    item = part.item_type
+    ends = (supports(part, one, between).tolist() for one in (source, target))
+    return [
+        (
+            weight,
+            (
+                Hop(kinds[0], (item, source), (item, one), support=here),
+                Hop(kinds[1], (item, one), (item, target), support=there),
+            ),
+        )
+        for one, weight, here, there in zip(between.tolist(), weights.tolist(), *ends)
+    ]
 
 
 def _items(part: Part, ids: NDArray[np.int64] | None) -> tuple[Stop, ...]:

@@ -29,6 +29,7 @@ class Knowledge(Builder):
     """
 
     name: ClassVar[str] = "kg"
+    apart: ClassVar[bool] = True
 
     def missing(self, part: Part) -> str | None:
         return None if part.content.links is not None else "no two items share a node"
@@ -60,9 +61,8 @@ class Knowledge(Builder):
             rows = links.by_relation[channel.name.split(":", 1)[1]]
         assert rows is not None
         first, second = rows[[source]], rows[[target]]
-        both = np.intersect1d(first.indices, second.indices, assume_unique=True)
-        left = first.toarray().ravel()[both]
-        right = second.toarray().ravel()[both]
+        both, here, there = np.intersect1d(first.indices, second.indices, assume_unique=True, return_indices=True)
+        left, right = first.data[here], second.data[there]
         return [
             (float(a * b), links.path(part.item_type, source, int(x), target)) for x, a, b in zip(both, left, right)
         ]

@@ -28,6 +28,7 @@ class RP3(Builder):
     """
 
     name: ClassVar[str] = "rp3"
+    apart: ClassVar[bool] = True
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
         back, onward = _steps(part)

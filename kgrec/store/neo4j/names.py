@@ -14,9 +14,9 @@ ENTITY, USER, ITEM = "Entity", "User", "Item"
 INTERACTED = "INTERACTED"
 GRAPH, RELATION = "KgrecGraph", "KgrecRelation"
 
-OWN_LABELS = frozenset({GRAPH, RELATION, "Explanation", "Step"})
+OWN_LABELS = frozenset({GRAPH, RELATION, "Explanation", "Step", "Intervention"})
 """Labels that kgrec gives to nodes that are no entities; a class of that name gets ``_`` after its own."""
-OWN_TYPES = frozenset({INTERACTED, "LEARNED_HOP", "FOR", "RECOMMENDS", "STEP"})
+OWN_TYPES = frozenset({INTERACTED, "LEARNED_HOP", "FOR", "RECOMMENDS", "STEP", "WITHOUT", "BRINGS", "COSTS"})
 """Relationship types of interactions and explanations; a relation of that name gets a number."""
 OWN_KEYS = frozenset({"id", "name", "statements"})
 LONGEST = 500

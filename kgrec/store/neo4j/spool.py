@@ -7,6 +7,8 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +21,8 @@ from kgrec.config import iris
 from kgrec.errors import DataError
 from kgrec.store.neo4j.terms import encode
 
+CACHE = 64_000
+"""Kilobytes of the file that SQLite may hold in memory."""
 LONGEST_ID = 8_000
 """Bytes of an IRI that Neo4j's index takes."""
 
@@ -55,15 +59,24 @@ class Spool:
         self.prefix = iris.source_graph(base, "")
         self._folder = tempfile.TemporaryDirectory(prefix="kgrec-neo4j-")
         # read by one thread at a time, not always by the same
-        self.db = sqlite3.connect(Path(self._folder.name) / "spool", isolation_level=None, check_same_thread=False)
+        self._file = Path(self._folder.name) / "spool"
+        self.db = self._connect()
         self.db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + SCHEMA)
+        self._thread = ThreadPoolExecutor(1)
+        self._hashing: Future[str] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._thread.shutdown()
         self.db.close()
         self._folder.cleanup()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        db.execute(f"PRAGMA cache_size = -{CACHE}")
+        return db
 
     def add(self, quads: Iterable[Quad]) -> None:
         """Takes statements in.
@@ -141,10 +154,22 @@ class Spool:
     @cached_property
     def digest(self) -> str:
         """A hash of all that is to be, after :meth:`settle`."""
+        return self._hash(self.db) if self._hashing is None else self._hashing.result()
+
+    def hash_meanwhile(self) -> None:
+        """Works :attr:`digest` out in another thread; until it is there, nothing more is taken in."""
+
+        def work() -> str:
+            with closing(self._connect()) as db:
+                return self._hash(db)
+
+        self._hashing = self._thread.submit(work)
+
+    def _hash(self, db: sqlite3.Connection) -> str:
         hashed = hashlib.sha256()
         for table in ("new_edge", "new_value", "new_name"):
             order = "id" if table == "new_name" else "rowid"
-            cursor = self.db.execute(f"SELECT * FROM {table} ORDER BY {order}")
+            cursor = db.execute(f"SELECT * FROM {table} ORDER BY {order}")
             while rows := cursor.fetchmany(10_000):
                 hashed.update(json.dumps(rows).encode())
         return hashed.hexdigest()

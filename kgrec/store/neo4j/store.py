@@ -153,11 +153,9 @@ class Neo4jStore:
                 check_owner(marker, self.owner, self.base)
             if not keep:
                 spool.settle(keep)
-                same = marker is not None and (marker.digest, marker.interactions) == (
-                    spool.digest,
-                    reading.interactions_digest,
-                )
-                if same:
+                if marker is None:
+                    spool.hash_meanwhile()
+                elif (marker.digest, marker.interactions) == (spool.digest, reading.interactions_digest):
                     return spool.digest
             if marker is not None:
                 for page in pages(session):

@@ -1,0 +1,185 @@
+"""What is stored of interventions: a user's list as it would be without an interaction, a fact or an entity.
+
+Looked at are every interaction of the user, and the facts and entities that the published reasons pass: of others it is
+not known how they would move the list, so that "the entity which moves most" is the one among those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+from urllib.parse import quote
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from kgrec.effects import EdgeSet, Fact, SetSearch
+from kgrec.effects.links import LinkEdit
+from kgrec.explain.causal import CausalExplainer
+from kgrec.explain.types import Edge, Explanation, Node
+from kgrec.explain.without import cut_of_path
+from kgrec.flow.hops import Node as NodeId
+
+Kind = Literal["interaction", "fact", "entity"]
+ENTITIES = 64
+"""Entities whose edits are kept: many users' reasons pass the same few that most items have."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of a list.
+
+    Attributes:
+        item: the node.
+        rank: from 1; was: in the list as it is, None outside.
+    """
+
+    item: Node
+    rank: int
+    was: int | None
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A user's list without something.
+
+    Attributes:
+        kind: what is taken away: an ``interaction``, a ``fact``, or an ``entity`` with all its facts.
+        nodes: the item, both ends of the fact, or the entity.
+        relation: of the fact; None for others.
+        text: what is taken away, as a noun.
+        effect: what the items of the list lose together, score less score without it.
+        shows: the list without it.
+        gone: items that are in the list no more, with their ranks.
+    """
+
+    kind: Kind
+    nodes: tuple[Node, ...]
+    relation: str | None
+    text: str
+    effect: float
+    shows: tuple[Place, ...]
+    gone: tuple[tuple[Node, int], ...]
+
+    @property
+    def name(self) -> str:
+        """``without <label>``; of a fact the label of what it is about."""
+        return f"without {self.nodes[-1].label}"
+
+    @property
+    def key(self) -> str:
+        """Tells it from the user's others: the kind, the nodes and the relation, percent-encoded."""
+        return "/".join(quote(part, safe="") for part in (self.kind, *self._parts))
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        ids = tuple(node.id for node in self.nodes)
+        return ids if self.relation is None else (ids[0], self.relation, ids[1])
+
+
+def absence_id(run: str, user: str, absence: Absence) -> str:
+    """``<run>/<user>/without/<key>``, each percent-encoded."""
+    return "/".join((quote(run, safe=""), quote(user, safe=""), "without", absence.key))
+
+
+class Absences:
+    """Works out lists without something.
+
+    Args:
+        explainer: of the model.
+        k: length of a list.
+        lang: language tag of the nouns; by default the explainer's.
+    """
+
+    def __init__(self, explainer: CausalExplainer, k: int, lang: str | None = None) -> None:
+        self.explainer, self.k, self.lang = explainer, k, lang
+        self._edit: Callable[[NodeId], LinkEdit | None] = lru_cache(ENTITIES)(self._without_entity)
+
+    def of(self, user: int, explanations: Sequence[Explanation]) -> list[Absence]:
+        """Of one user: interactions by item, then facts, then entities.
+
+        Args:
+            user: id in the snapshot.
+            explanations: of the items of the user's list.
+        """
+        listed = self.explainer.listed(user, None)
+        before = listed.ranking.top(listed.scores, self.k)
+        found = [*self._interactions(listed), *self._facts(listed, explanations)]
+        named = self._named(user, found)
+        return [self._edge(edge, before, listed, scores) for edge, (_, scores) in zip(named, found)] + [
+            self._absence("entity", (node,), None, self._quoted(node), before, listed, scores)
+            for node, scores in self._entities(listed, explanations)
+        ]
+
+    # --- scores without
+
+    def _interactions(self, listed: SetSearch) -> Iterator[tuple[EdgeSet, NDArray[np.float32]]]:
+        items = listed.person.items.tolist()
+        for item, scores in zip(items, listed.scores_without([[item] for item in items])):
+            yield EdgeSet((item,)), scores
+
+    def _facts(
+        self, listed: SetSearch, explanations: Iterable[Explanation]
+    ) -> Iterator[tuple[EdgeSet, NDArray[np.float32]]]:
+        snapshot = self.explainer.snapshot
+        cuts = {cut for one in explanations for path in one.paths for cut in cut_of_path(path)}
+        nodes = self._ids({iri for source, _, target in cuts for iri in (source, target)})
+        users = snapshot.user_type
+        facts = {Fact(nodes[a], name, nodes[b]) for a, name, b in cuts if nodes[a][0] != users}
+        for fact in sorted(facts):
+            yield EdgeSet((), (fact,)), listed.score((), [fact])
+
+    def _entities(
+        self, listed: SetSearch, explanations: Iterable[Explanation]
+    ) -> Iterator[tuple[Node, NDArray[np.float32]]]:
+        through = {one.node.id: one.node for explanation in explanations for one in explanation.entities}
+        nodes = self._ids(through)
+        for iri in sorted(through):
+            yield through[iri], listed.scores + self.explainer.effects.by_links(listed.person, self._edit(nodes[iri]))
+
+    def _without_entity(self, node: NodeId) -> LinkEdit | None:
+        effects = self.explainer.effects
+        return None if effects.graph is None else effects.graph.edit(effects.facts.of_node(node), frozenset())
+
+    # --- words
+
+    def _ids(self, iris: Iterable[str]) -> dict[str, NodeId]:
+        rows = self.explainer.snapshot.nodes.filter(pl.col("iri").is_in(sorted(iris))).select("iri", "type", "id")
+        return {iri: (kind, int(place)) for iri, kind, place in rows.iter_rows()}
+
+    def _named(self, user: int, found: Sequence[tuple[EdgeSet, NDArray[np.float32]]]) -> tuple[Edge, ...]:
+        items = tuple(item for edges, _ in found for item in edges.items)
+        facts = tuple(fact for edges, _ in found for fact in edges.facts)
+        return self.explainer.edges(user, EdgeSet(items, facts), self.explainer.wordings.of(self.lang))
+
+    def _quoted(self, node: Node) -> str:
+        return self.explainer.wordings.of(self.lang).language.quoted(node.label)
+
+    def _edge(self, edge: Edge, before: NDArray[np.int64], listed: SetSearch, scores: NDArray[np.float32]) -> Absence:
+        if edge.relation.kind == "interaction":
+            return self._absence("interaction", (edge.target,), None, edge.text, before, listed, scores)
+        ends = (edge.source, edge.target)
+        return self._absence("fact", ends, edge.relation.name, edge.text, before, listed, scores)
+
+    def _absence(
+        self,
+        kind: Kind,
+        nodes: tuple[Node, ...],
+        relation: str | None,
+        text: str,
+        before: NDArray[np.int64],
+        listed: SetSearch,
+        scores: NDArray[np.float32],
+    ) -> Absence:
+        after = listed.ranking.top(scores, self.k)
+        ranks = {int(item): rank for rank, item in enumerate(before, 1)}
+        items = dict.fromkeys([*map(int, before), *map(int, after)])
+        named = dict(zip(items, self.explainer.items(list(items))))
+        effect = float(listed.scores[before].sum(dtype=np.float64) - scores[before].sum(dtype=np.float64))
+        shows = tuple(Place(named[item], rank, ranks.get(item)) for rank, item in enumerate(map(int, after), 1))
+        staying = set(map(int, after))
+        gone = tuple((named[item], rank) for item, rank in ranks.items() if item not in staying)
+        return Absence(kind, nodes, relation, text, effect, shows, gone)
