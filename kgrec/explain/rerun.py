@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kgrec.config.outcome import ExplainConfig
-from kgrec.effects import EdgeSet, Fact, Intervention, Ranking
+from kgrec.effects import EdgeSet, Intervention, Ranking
 from kgrec.effects.nearby import Nearby
 from kgrec.effects.rerun import RerunEffects
 from kgrec.explain import verdicts
@@ -60,8 +60,8 @@ class RerunExplanation:
         interactions, facts: the user's and the item's edges that were tried, largest effect first.
         about_interactions, about_facts: which these are, as sentences.
         k: length of the list.
-        necessary: the smallest set found among these without which the item is not among the first k; None where there
-            is none.
+        necessary: the smallest set found among these without which the item is not among the first k, each with what
+            it does alone; None where there is none.
         verdict: what the set means, as a sentence; empty where the item is not in the list.
         model: its name; runs: how often it was run for this; seconds: wall-clock time of that.
         notes: what the reader should know besides.
@@ -78,7 +78,7 @@ class RerunExplanation:
     about_interactions: str
     about_facts: str
     k: int
-    necessary: tuple[Edge, ...] | None
+    necessary: tuple[Tried, ...] | None
     verdict: str
     model: str
     runs: int
@@ -96,7 +96,7 @@ class RerunExplanation:
             "score": self.score,
             "tried": [one.to_dict() for one in (*self.interactions, *self.facts)],
             "k": self.k,
-            "necessary": None if self.necessary is None else [edge.to_dict() for edge in self.necessary],
+            "necessary": None if self.necessary is None else [one.to_dict() for one in self.necessary],
             "model": self.model,
             "runs": self.runs,
             "seconds": self.seconds,
@@ -165,7 +165,7 @@ class RerunExplainer:
             ahead = np.array([_margin(ranking, after, item, self.k) for after in (scores, *without)])
             order = [edges[n] for n in np.argsort(ahead[1:], kind="stable")[:MOST] if ahead[1 + n] < ahead[0]]
             found = self._necessary(user, item, ranking, order)
-            necessary = None if found is None else named_edges(self.names, user, found, wording)
+            necessary = None if found is None else _ordered([tried[edges.index(one)] for one in found])
             verdict = wording.language.say("rerun.no_set", k=self.k, most=MOST)
             if found is not None:
                 verdict = verdicts.necessary(len(found), self.k, wording.language)
@@ -197,7 +197,7 @@ class RerunExplainer:
             wording.language.tag,
         )
 
-    def _necessary(self, user: int, item: int, ranking: Ranking, order: Sequence[EdgeSet]) -> EdgeSet | None:
+    def _necessary(self, user: int, item: int, ranking: Ranking, order: Sequence[EdgeSet]) -> list[EdgeSet] | None:
         """Edges are taken away in this order until the item is out, then what is superfluous is given back."""
         history = self.effects.history(user)
 
@@ -213,7 +213,7 @@ class RerunExplainer:
             rest = [other for other in gone if other is not one]
             if rest and out(rest):
                 gone = rest
-        return _union(gone)
+        return gone
 
     def _about(self, kind: str, tried: Sequence[Tried], count: int, unmoved: bool, wording: Wording) -> str:
         say, number = wording.language.say, wording.language.number
@@ -227,14 +227,13 @@ class RerunExplainer:
 
 
 def _taken(*edges: EdgeSet) -> Intervention:
-    whole = _union(edges)
-    return Intervention.without(whole.items, whole.facts)
+    items = [item for one in edges for item in one.items]
+    return Intervention.without(items, [fact for one in edges for fact in one.facts])
 
 
-def _union(edges: Sequence[EdgeSet]) -> EdgeSet:
-    items: list[int] = [item for one in edges for item in one.items]
-    facts: list[Fact] = [fact for one in edges for fact in one.facts]
-    return EdgeSet(tuple(items), tuple(facts))
+def told_seconds(seconds: float) -> str:
+    """A time as it is printed."""
+    return f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2g}"
 
 
 def _effect(scores: NDArray[np.float32], after: NDArray[np.float32], item: int) -> float:

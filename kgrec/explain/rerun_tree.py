@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kgrec.explain import verdicts
 from kgrec.explain.language import Language, plain
-from kgrec.explain.rerun import RerunExplanation
+from kgrec.explain.rerun import RerunExplanation, Tried, told_seconds
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -29,6 +29,14 @@ def render_rerun(explanation: RerunExplanation, shown: int) -> Tree:
         head.append(f"  {say('tree.rank', rank=explanation.rank)}", style="not bold")
     head.append(f"  {say('tree.score', score=f'{explanation.score:.4f}')}", style="not bold")
     tree = Tree(head)
+
+    def line(one: Tried) -> Text:
+        text = Text(f"{say('tree.effect', effect=f'{one.edge.effect:.3g}')}  ", style="bold cyan")
+        text.append(plain(one.edge.text), style="default")
+        if one.rank_without is not None:
+            text.append(f"  {verdicts.moved(explanation.rank, one.rank_without, language)}", style="yellow")
+        return text
+
     for about, tried in (
         (explanation.about_interactions, explanation.interactions),
         (explanation.about_facts, explanation.facts),
@@ -36,21 +44,17 @@ def render_rerun(explanation: RerunExplanation, shown: int) -> Tree:
         branch = tree.add(Text(plain(about)))
         moving = [one for one in tried if one.edge.effect]
         for one in moving[:shown]:
-            line = Text(f"{say('tree.effect', effect=f'{one.edge.effect:.3g}')}  ", style="bold cyan")
-            line.append(plain(one.edge.text), style="default")
-            if one.rank_without is not None:
-                line.append(f"  {verdicts.moved(explanation.rank, one.rank_without, language)}", style="yellow")
-            branch.add(line)
+            branch.add(line(one))
         rest = len(tried) - min(len(moving), shown)
         if moving and rest:
             branch.add(Text(say("rerun.more", count=language.number(rest)), style="dim"))
     if explanation.verdict:
         branch = tree.add(Text(explanation.verdict))
-        for edge in explanation.necessary or ():
-            branch.add(Text(plain(edge.text)))
+        for one in explanation.necessary or ():
+            branch.add(line(one))
     for note in explanation.notes:
         tree.add(Text(plain(note), style="italic"))
     cost = {"model": explanation.model, "runs": language.number(explanation.runs)}
-    tree.add(Text(say("rerun.cost", **cost, seconds=f"{explanation.seconds:.1f}"), style="dim"))
+    tree.add(Text(say("rerun.cost", **cost, seconds=told_seconds(explanation.seconds)), style="dim"))
     tree.add(Text(verdicts.claim(language), style="dim"))
     return tree

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from kgrec.effects import Intervention, Ranking
 from kgrec.effects.edited import edited
 from kgrec.effects.rerun import RerunEffects
+from kgrec.explain.rerun import told_seconds
 from kgrec.explain.whatif import WhatIf, item_names, side_by_side
 
 
@@ -65,12 +66,11 @@ def _notes(
         )
     if len(history) and set(history.tolist()) <= intervention.drop_items and not intervention.add_items:
         notes.append("Nothing of the history is left.")
-    if effects.scorer.reads_history or user is None:
-        notes.append(f"{name} was given the edited history, its parameters held fixed: {seconds:.2f} s.")
-        return notes
+    if user is None:
+        notes.append(f"{name} reads this history by id: it knows the order of its own users' items alone.")
+    took = f"its parameters held fixed: {told_seconds(seconds)} s."
+    if user is None or effects.scorer.reads_history:
+        return [*notes, f"{name} was given the edited history, {took}"]
     after = edited(effects.snapshot, user, intervention)
     size = f"{after.pairs('train').height:,} interactions, {after.edges.height:,} facts"
-    notes.append(
-        f"{name} was run again on the whole edited graph ({size}), its parameters held fixed: {seconds:.2f} s."
-    )
-    return notes
+    return [*notes, f"{name} was run again on the whole edited graph ({size}), {took}"]

@@ -109,7 +109,8 @@ def test_effects_places_and_sets(explainer: RerunExplainer, snapshot: Snapshot) 
                 continue
             sets += 1
             assert "necessary" in found.verdict
-            edges = found.necessary
+            edges = tuple(one.edge for one in found.necessary)
+            assert set(found.necessary) <= {*found.interactions, *found.facts}
             assert ranking.place(effects.score(user, history, taken(snapshot, edges, effects)), item) > 10
             for left in range(len(edges)) if len(edges) > 1 else ():
                 rest = taken(snapshot, (*edges[:left], *edges[left + 1 :]), effects)
