@@ -181,6 +181,10 @@ def test_what_if(explainer: RerunExplainer, snapshot: Snapshot) -> None:
     nothing = what_if_rerun(effects, user, history, Intervention.without(history), known, allowed, 10)
     assert "Nothing of the history is left." in nothing.notes
     assert ("does not read" in " ".join(nothing.notes)) == (name == "KGCN")
+    if name == "SASRec":
+        newcomer = what_if_rerun(effects, None, history, Intervention.without(history[:1]), history, allowed, 10)
+        assert "reads this history by id" in " ".join(newcomer.notes)
+        assert newcomer.moved
 
 
 def test_someone_without_training_interactions(tmp_path: Path) -> None:
