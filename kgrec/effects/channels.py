@@ -60,11 +60,16 @@ def _knowledge(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted:
     if not edit.changes(name):
         return None
     rows = edit.graph.links.by_relation[name]
-    old, new = rows[edit.items], edit.of_relation(name)
-    before = np.asarray((weighted @ rows).toarray()).ravel()
+    old, new = edit.of_relation(name)
     mine = _weights(weighted, edit.items)
+    if not mine.any():
+        # the history's links are what they were: only the edited items are reached otherwise
+        flow = np.zeros(rows.shape[0], dtype=np.float32)
+        flow[edit.items] = sp.csr_array(new - old) @ (rows[weighted.indices].T @ weighted.data)
+        return flow
+    before = np.asarray((weighted @ rows).toarray()).ravel()
     moved = np.asarray((new - old).T @ mine).ravel()
-    flow = np.asarray(rows @ moved) if mine.any() else np.zeros(rows.shape[0])
+    flow = np.asarray(rows @ moved)
     flow[edit.items] = new @ (before + moved) - old @ before
     return flow.astype(np.float32)
 

@@ -145,9 +145,17 @@ class LinkEdit:
             return True
         return name == "rest" and any(one not in self.graph.links.relations for one in self.relations)
 
-    def of_relation(self, name: str) -> sp.csr_array:
-        """Weighted links of one relation afterwards: float32 CSR ``[t, links]``."""
-        return self.graph.links.weighted(self.graph.links.relations[name], self.matrix)
+    def of_relation(self, name: str) -> tuple[sp.csr_array, sp.csr_array]:
+        """Weighted links of one relation before and afterwards: float32 CSR ``[t, links]`` each."""
+        if name not in self._of_relation:
+            links = self.graph.links
+            before = sp.csr_array(links.by_relation[name][self.items])
+            self._of_relation[name] = before, links.weighted(links.relations[name], self.matrix)
+        return self._of_relation[name]
+
+    @cached_property
+    def _of_relation(self) -> dict[str, tuple[sp.csr_array, sp.csr_array]]:
+        return {}
 
     @cached_property
     def moved(self) -> Moved:

@@ -1,7 +1,8 @@
 """What is stored of interventions: a user's list as it would be without an interaction, a fact or an entity.
 
-Looked at are every interaction of the user, and the facts and entities that the published reasons pass: of others it is
-not known how they would move the list, so that "the entity which moves most" is the one among those.
+Looked at are every interaction of the user, the entities that most of the facts between history and list go through,
+and the facts on the published paths and from the items to these entities: of others it is not known how they would move
+the list, so that "the entity which moves most" is the one among those.
 """
 
 from __future__ import annotations
@@ -127,8 +128,12 @@ class Absences:
         snapshot = self.explainer.snapshot
         cuts = {cut for one in explanations for path in one.paths for cut in cut_of_path(path)}
         nodes = self._ids({iri for source, _, target in cuts for iri in (source, target)})
-        users = snapshot.user_type
-        facts = {Fact(nodes[a], name, nodes[b]) for a, name, b in cuts if nodes[a][0] != users}
+        facts = {Fact(nodes[a], name, nodes[b]) for a, name, b in cuts if nodes[a][0] != snapshot.user_type}
+        entities = self._ids(through.node.id for one in explanations for through in one.entities)
+        for one in explanations:
+            between = {entities[through.node.id] for through in one.entities}
+            own = self.explainer.effects.facts.of_node((snapshot.item_type, snapshot.item_id(one.item)))
+            facts |= {fact for fact in own if {fact.source, fact.target} & between}
         for fact in sorted(facts):
             yield EdgeSet((), (fact,)), listed.score((), [fact])
 

@@ -6,7 +6,7 @@ The graph is ``<base>explanation/<run>``.  An explanation is a ``prov:Entity`` t
 none: it is a ``kgrec:LearnedHop`` with its kind and support, and ``prov:wasGeneratedBy`` the run.
 
 A ``kgrec:Intervention`` is the user's list ``kgrec:without`` a node, or without the fact between two: its
-``kgrec:place`` s have ``kgrec:rank``, ``kgrec:item`` and, where the item was in the list, ``kgrec:was``; it
+``kgrec:place`` s have ``kgrec:at``, ``kgrec:listed`` and, where the item was in the list, ``kgrec:was``; it
 ``kgrec:costs`` the items that were.
 """
 
@@ -186,7 +186,7 @@ class Statements:
         for one in absence.shows:
             place = NamedNode(f"{me.value}/place/{one.rank}")
             yield Quad(me, NamedNode(KGREC + "place"), place, graph)
-            held: Pairs = {"rank": one.rank, "item": NamedNode(one.item.id)}
+            held: Pairs = {"at": one.rank, "listed": NamedNode(one.item.id)}
             yield from _state(graph, place, held if one.was is None else held | {"was": one.was})
 
     def _statement(self, source: Node, hop: Relation, target: Node) -> Pairs:

@@ -37,7 +37,7 @@ def list_without(graph: str, user: str, item: str) -> str:
     return (
         f"{PREFIX}SELECT ?rank ?item ?was {{\n  GRAPH <{graph}> {{\n"
         f'    ?w kgrec:user <{user}> ; kgrec:kind "interaction" ; kgrec:without <{item}> ; kgrec:place ?p .\n'
-        "    ?p kgrec:rank ?rank ; kgrec:item ?item .\n    OPTIONAL { ?p kgrec:was ?was }\n  }\n}\n"
+        "    ?p kgrec:at ?rank ; kgrec:listed ?item .\n    OPTIONAL { ?p kgrec:was ?was }\n  }\n}\n"
         "ORDER BY ?rank"
     )
 

@@ -620,7 +620,7 @@ class Said:
 def test_favourites_run_as_they_are(server: LiveNeo4j, small_run: Run) -> None:
     done = small_run.publish("neo4j", ["7"], 3, name="small")
     queries = done.files[1].read_text().split(";\n")
-    assert len([query for query in queries if query.strip()]) == 6
+    assert len([query for query in queries if query.strip()]) == 10
     with ZipFile(done.files[2]) as archive:
         assert [archive.read(name).decode() for name in archive.namelist()] == [q.strip() for q in queries[:-1]]
     for query in queries[:-1]:

@@ -19,6 +19,10 @@ def test_the_queries_that_the_readme_shows(repository: Path) -> None:
         cypher.users_of_entity("movielens", "urn:kgrec:Movie/109487"),
         cypher.runs_compared(runs, "42"),
         cypher.ranks_compared(runs, "42"),
+        cypher.facts_of_user("movielens", "42"),
+        cypher.entities_of_lists("movielens"),
+        cypher.list_without("movielens", "42", "urn:kgrec:Movie/590"),
+        cypher.moved_without("movielens", "42", "urn:kgrec:Movie/590"),
     ]
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", section):
         assert 10_000 < (repository / picture).stat().st_size < 100_000
