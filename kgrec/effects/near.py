@@ -45,10 +45,14 @@ class Near:
 def nearer(near: Near, k: int) -> Near:
     """The k nearest of each row; of equal ones those with the lowest ids."""
     matrix = near.matrix
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, row))
-    kept = np.sort(order[np.arange(matrix.nnz) - matrix.indptr[row] < k])
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=matrix.shape[0]))])
+    size = np.diff(matrix.indptr)
+    row = np.repeat(np.arange(len(size)), size)
+    cosines = np.full((len(size), max(int(size.max(initial=0)), 1)), -np.inf, dtype=np.float32)
+    cosines[row, np.arange(matrix.nnz) - matrix.indptr[row]] = matrix.data
+    best = np.sort(np.argsort(-cosines, axis=1, kind="stable")[:, :k], axis=1)
+    there = best < size[:, None]
+    kept = (matrix.indptr[:-1, None] + best)[there]
+    indptr = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
     return Near(sp.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape), k)
 
 

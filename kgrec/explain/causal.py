@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.features import Features
-from kgrec.dataset.snapshot import INTERACTS, Snapshot
+from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import EdgeSet, Fact, FlowEffects, Person, Ranking, SetSearch
 from kgrec.explain import verdicts
+from kgrec.explain.edges import named_edges
 from kgrec.explain.flow import FlowExplainer, Flows, Heavy
-from kgrec.explain.types import Causes, Contrast, Edge, Explanation, Node, Relation
+from kgrec.explain.types import Causes, Contrast, Edge, Explanation, Node
 from kgrec.explain.wording import Wording
 from kgrec.flow.model import FlowScorer
 from kgrec.recommend.lists import SEEN
@@ -252,22 +253,4 @@ class CausalExplainer(FlowExplainer):
             edges: ids.
             wording: the language.
         """
-        offsets = self.snapshot.offsets
-        ends = [(self.snapshot.item_type, item) for item in edges.items]
-        ends += [end for fact in edges.facts for end in (fact.source, fact.target)]
-        person: Node = Node("", self.snapshot.user_type, "you")
-        if user is not None:
-            ends.append((self.snapshot.user_type, user))
-        named = self.names.nodes(sorted({offsets[kind] + place for kind, place in ends}))
-        if user is not None:
-            person = named[offsets[self.snapshot.user_type] + user]
-        found = []
-        had = Relation(INTERACTS, "forward", INTERACTS, "interaction")
-        for item in edges.items:
-            node = named[offsets[self.snapshot.item_type] + item]
-            found.append(Edge(person, had, node, verdicts.thing(person, had, node, wording)))
-        for fact in edges.facts:
-            source, target = (named[offsets[kind] + place] for kind, place in (fact.source, fact.target))
-            relation = Relation(fact.relation, "forward", wording.relations.label(fact.relation), "fact")
-            found.append(Edge(source, relation, target, verdicts.thing(source, relation, target, wording)))
-        return tuple(found)
+        return named_edges(self.names, user, edges, wording)
