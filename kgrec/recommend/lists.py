@@ -92,8 +92,13 @@ def recommend_history(
 
     Raises:
         UnknownIdError: none of the items exists; the nearest are named.
-        UserError: there are ratings and the model does not read them.
+        UserError: there are ratings and the model does not read them, or it reads no history at all.
     """
+    if not getattr(scorer, "reads_history", True):
+        raise UserError(
+            f"{scorer.name} has a vector for each user of the training data and for nobody else",
+            remedy='set model.name to "flow" or "SASRec", which read histories',
+        )
     history = history if isinstance(history, History) else History(tuple(history))
     row, times = history.rows(snapshot, progress)
     ranked = _Ranking(scorer, snapshot, k, candidates, (), node_type)

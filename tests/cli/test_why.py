@@ -196,6 +196,7 @@ def test_a_published_model_is_run_again(kgrec: Kgrec, published: list[str]) -> N
         ("explain", ["--user", "7", "--item", "1", "--instead-of", "2"], "KGAT does not compare items"),
         ("explain", ["--all", "--out", "x.parquet"], "does not explain its scores by paths"),
         ("what-if", ["--history", "1,2", "--drop-item", "1"], "for nobody else"),
+        ("recommend", ["--history", "1,2"], "for nobody else"),
         ("what-if", ["--user", "7"], "nothing is taken away"),
         ("what-if", ["--user", "7", "--drop-entity", "Dramma"], "Drama"),
     ],
