@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kgrec.config.outcome import ExplainConfig
 from kgrec.effects import EdgeSet, Intervention, Ranking
+from kgrec.effects.greedy import margin
 from kgrec.effects.nearby import Nearby
 from kgrec.effects.rerun import RerunEffects
 from kgrec.explain import verdicts
@@ -162,7 +163,8 @@ class RerunExplainer:
         rank = ranking.place(scores, item)
         necessary, verdict, notes = None, "", []
         if rank is not None and rank <= self.k:
-            ahead = np.array([_margin(ranking, after, item, self.k) for after in (scores, *without)])
+            rows, at = np.stack([scores, *without])[:, allowed], int(allowed[:item].sum())
+            ahead = margin(rows.astype(np.float64), at, self.k)
             order = [edges[n] for n in np.argsort(ahead[1:], kind="stable")[:MOST] if ahead[1 + n] < ahead[0]]
             found = self._necessary(user, item, ranking, order)
             necessary = None if found is None else _ordered([tried[edges.index(one)] for one in found])
@@ -239,14 +241,6 @@ def told_seconds(seconds: float) -> str:
 def _effect(scores: NDArray[np.float32], after: NDArray[np.float32], item: int) -> float:
     effect = float(scores[item]) - float(after[item])
     return effect if abs(effect) > ROUNDING * float(np.abs(scores).max()) else 0.0
-
-
-def _margin(ranking: Ranking, scores: NDArray[np.float32], item: int, k: int) -> float:
-    """By how much an item is ahead of the one that would push it out of the first k."""
-    others = scores[ranking.allowed & (np.arange(len(scores)) != item)]
-    if len(others) < k:
-        return np.inf
-    return float(scores[item]) - float(np.partition(others, len(others) - k)[len(others) - k])
 
 
 def _ordered(tried: Sequence[Tried]) -> tuple[Tried, ...]:

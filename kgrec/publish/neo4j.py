@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UnknownIdError, UserError
-from kgrec.explain.types import Node, Relation
+from kgrec.explain.types import Relation
 from kgrec.explain.wording import plain
 from kgrec.publish.absences import Absence, absence_id
 from kgrec.publish.graph import DatabaseGraph, GraphPart
@@ -172,19 +172,24 @@ class Neo4jPublisher:
 
     def write(self, run: str, user: Person, records: Sequence[Record], absences: Sequence[Absence] = ()) -> None:
         """Replaces the explanations and interventions that a run has of one user, in one transaction."""
+        stored = [_intervention(run, user, absence) for absence in absences]
+        self._replace(run, user.key, records, absences, stored)
+
+    def _replace(
+        self, run: str, user: str, records: Sequence[Record], absences: Sequence[Absence], stored: list[dict[str, Any]]
+    ) -> None:
         if self.graph is None:
             raise ValueError("expected prepare() first")
         graph, part = self.graph, self.graph.part(records, absences)
-        stored = [_intervention(run, user, absence) for absence in absences]
         with self.driver.session(database=self.database) as session:
-            confirmed(session, lambda tx: _replace(tx, run, user.key, records, stored, graph, part))
+            confirmed(session, lambda tx: _replace(tx, run, user, records, stored, graph, part))
 
     def forget(self, run: str, kept: Sequence[Person]) -> None:
         """Removes a run's explanations of all users but these, one transaction a user."""
         with self.driver.session(database=self.database) as session:
             users = session.execute_read(lambda tx: tx.run(USERS, run=run).value("user"))
         for user in sorted(set(users) - {person.key for person in kept}):
-            self.write(run, Person(Node("", "", ""), user), [])
+            self._replace(run, user, [], [], [])
 
     def has(self, explanation: str) -> bool:
         """Whether there is an explanation with this id."""
