@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.effects.intervention import Fact
+from kgrec.effects.intervention import Fact, Intervention
 from kgrec.errors import UserError
 from kgrec.flow.hops import Node
 
@@ -73,14 +74,40 @@ class Facts:
     @cached_property
     def _by_end(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Stacked positions of both ends of every edge, sorted, and the edges' rows."""
-        ends = np.concatenate([self._positions("source"), self._positions("target")])
+        ends = np.concatenate([self.positions("source"), self.positions("target")])
         order = np.argsort(ends, kind="stable")
         return ends[order], np.tile(np.arange(len(self.frame)), 2)[order]
 
-    def _positions(self, side: str) -> NDArray[np.int64]:
+    def positions(self, side: Literal["source", "target"]) -> NDArray[np.int64]:
+        """One end of every edge, by its position among all stacked types (``snapshot.offsets``)."""
         offsets: Mapping[str, int] = self._offsets
         start = self.frame[f"{side}_type"].replace_strict(offsets, return_dtype=pl.Int64)
         return np.asarray((start + self.frame[side]).to_numpy(), dtype=np.int64)
+
+
+def check_edges(snapshot: Snapshot, facts: Facts, history: NDArray[np.int64], intervention: Intervention) -> None:
+    """Refuses an intervention whose edges are not there to be taken away, or are there already.
+
+    Args:
+        snapshot: names the items.
+        facts: its edges.
+        history: items of the person.
+        intervention: what is taken away and added.
+
+    Raises:
+        UserError: names the first of them.
+    """
+    had, items = set(history.tolist()), snapshot.of_type(snapshot.item_type)
+
+    def label(item: int) -> str:
+        row = items.row(item, named=True)
+        return str(row["label"] or row["key"] or row["iri"])
+
+    for item in sorted(intervention.drop_items - had):
+        raise UserError("there is no such interaction to take away", value=label(item))
+    for item in sorted(intervention.add_items & had):
+        raise UserError("this interaction is in the history already", value=label(item))
+    facts.check(sorted(intervention.drop_facts), sorted(intervention.add_facts))
 
 
 def _told(fact: Fact) -> str:

@@ -18,11 +18,10 @@ from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import channels as linked
 from kgrec.effects.content import Foretold
-from kgrec.effects.facts import Facts
+from kgrec.effects.facts import Facts, check_edges
 from kgrec.effects.intervention import Fact, Intervention
 from kgrec.effects.links import LinkEdit, LinkGraph, links_of
 from kgrec.effects.person import Person
-from kgrec.errors import UserError
 from kgrec.flow.candidates import coefficient
 from kgrec.flow.channels.rp3 import POWER
 from kgrec.flow.model import FlowScorer
@@ -109,12 +108,7 @@ class FlowEffects:
         Raises:
             UserError: an interaction or an edge that is to be taken away is not there, or one to be added is.
         """
-        had = set(person.items.tolist())
-        for item in sorted(intervention.drop_items - had):
-            raise UserError("there is no such interaction to take away", value=self._label(item))
-        for item in sorted(intervention.add_items & had):
-            raise UserError("this interaction is in the history already", value=self._label(item))
-        self.facts.check(sorted(intervention.drop_facts), sorted(intervention.add_facts))
+        check_edges(self.snapshot, self.facts, person.items, intervention)
 
     def _edit(self, drop: frozenset[Fact], add: frozenset[Fact]) -> LinkEdit | None:
         """The links after some facts are gone and others there; None where items share none."""
@@ -194,7 +188,3 @@ class FlowEffects:
 
         inverse = inverse_gram(self.part, self.part.seen)
         return inverse, np.diag(inverse).copy()
-
-    def _label(self, item: int) -> str:
-        row = self.snapshot.of_type(self.snapshot.item_type).row(item, named=True)
-        return str(row["label"] or row["key"] or row["iri"])

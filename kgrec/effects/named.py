@@ -91,7 +91,7 @@ def intervention_of(
 
     Raises:
         UnknownIdError: a name is nobody's; names the nearest.
-        UserError: something is said twice, or taken away and added.
+        UserError: something is said twice, or taken away and added; or nothing is said at all.
     """
     for what, said in (("interaction", [*drop_items, *add_items]), ("edge", [*drop, *add])):
         twice = [one for n, one in enumerate(said) if one in said[:n]]
@@ -102,9 +102,12 @@ def intervention_of(
         gone |= facts.of_node(find_node(snapshot, name))
     for name in drop_relations:
         gone |= facts.of_relation(find_relation(snapshot, name))
-    return Intervention(
+    intervention = Intervention(
         frozenset(map(snapshot.item_id, drop_items)),
         frozenset(map(snapshot.item_id, add_items)),
         frozenset(gone),
         frozenset(find_fact(snapshot, text) for text in add),
     )
+    if not intervention:
+        raise UserError("nothing is taken away and nothing added", remedy="for example --drop-item ID")
+    return intervention

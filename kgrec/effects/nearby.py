@@ -44,14 +44,9 @@ class Nearby:
     @cached_property
     def _links(self) -> sp.csr_array:
         """Items × stacked nodes of all types, 1 where an edge joins the two: CSR float32."""
-        frame, offsets, kind = self.facts.frame, self.snapshot.offsets, self.snapshot.item_type
-        ends = [
-            (frame[f"{side}_type"].replace_strict(offsets, return_dtype=frame[side].dtype) + frame[side]).to_numpy()
-            if len(frame)
-            else np.zeros(0, dtype=np.int64)
-            for side in ("source", "target")
-        ]
-        rows, columns = np.concatenate(ends) - offsets[kind], np.concatenate(ends[::-1])
+        source, target = self.facts.positions("source"), self.facts.positions("target")
+        first = self.snapshot.offsets[self.snapshot.item_type]
+        rows, columns = np.concatenate([source, target]) - first, np.concatenate([target, source])
         mine = (rows >= 0) & (rows < self.snapshot.num_items)
         shape = self.snapshot.num_items, sum(self.snapshot.num_nodes.values())
         links = sp.csr_array((np.ones(mine.sum(), dtype=np.float32), (rows[mine], columns[mine])), shape=shape)

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects.edited import edited
-from kgrec.effects.facts import Facts
+from kgrec.effects.facts import Facts, check_edges
 from kgrec.effects.intervention import Intervention
 from kgrec.errors import StaleError, UserError
+from kgrec.recommend.lists import check_reads_history
 from kgrec.zoo.scorers import ZooScorer
 
 KEPT = 256
@@ -98,11 +99,8 @@ class RerunEffects:
         Raises:
             UserError: the person is no user and the model reads no histories.
         """
-        if user is None and not self.scorer.reads_history:
-            raise UserError(
-                f"{self.scorer.name} has a vector for each user of the training data and for nobody else",
-                remedy='name a --user, or set model.name to "flow" or "SASRec", which read histories',
-            )
+        if user is None:
+            check_reads_history(self.scorer)
 
     def check(self, history: NDArray[np.int64], intervention: Intervention) -> None:
         """Refuses what cannot be done.
@@ -111,12 +109,7 @@ class RerunEffects:
             UserError: an interaction or a fact that is to be taken away is not there, or one to be added is; or a fact
                 is added of a form that training had none of.
         """
-        had = set(history.tolist())
-        for item in sorted(intervention.drop_items - had):
-            raise UserError("there is no such interaction to take away", value=self._label(item))
-        for item in sorted(intervention.add_items & had):
-            raise UserError("this interaction is in the history already", value=self._label(item))
-        self.facts.check(sorted(intervention.drop_facts), sorted(intervention.add_facts))
+        check_edges(self.snapshot, self.facts, history, intervention)
         for fact in sorted(intervention.add_facts):
             if (fact.source[0], fact.relation, fact.target[0]) not in self._forms:
                 raise UserError(
@@ -127,7 +120,3 @@ class RerunEffects:
     @cached_property
     def _forms(self) -> set[tuple[str, str, str]]:
         return set(self.snapshot.edges.select("source_type", "relation", "target_type").unique().iter_rows())
-
-    def _label(self, item: int) -> str:
-        row = self.snapshot.of_type(self.snapshot.item_type).row(item, named=True)
-        return str(row["label"] or row["key"] or row["iri"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from heapq import nlargest
 from typing import NamedTuple
 
 import numpy as np
@@ -171,13 +172,13 @@ class CausalExplainer(FlowExplainer):
 
     def _heaviest_from(self, flows: Flows, item: int, j: int) -> Heavy | None:
         """The heaviest path from one item of the history."""
-        best: Heavy | None = None
+        best: list[Heavy] = []
         for channels in self.apart:
-            if best is not None and np.abs(flows.sent[channels, j]).sum() < abs(best[1].weight):
+            if best and np.abs(flows.sent[channels, j]).sum() < abs(best[0][1].weight):
                 continue
             here = self._paths_from(flows, item, channels, j).items()
-            best = max([*here, *([] if best is None else [best])], key=lambda one: abs(one[1].weight), default=None)
-        return best
+            best = nlargest(1, [*here, *best], key=lambda one: abs(one[1].weight))
+        return best[0] if best else None
 
     def _facts_of(self, path: Heavy) -> frozenset[Fact]:
         between = self.effects.facts.between

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kgrec.effects import Intervention, Ranking
+from kgrec.effects import Intervention
 from kgrec.effects.edited import edited
 from kgrec.effects.rerun import RerunEffects
 from kgrec.explain.rerun import told_seconds
-from kgrec.explain.whatif import WhatIf, item_names, side_by_side
+from kgrec.explain.whatif import WhatIf, item_names, rankings, side_by_side
 
 
 def what_if_rerun(
@@ -37,16 +37,13 @@ def what_if_rerun(
     """
     effects.check_person(user)
     effects.check(history, intervention)
-    open_before = allowed.copy()
-    open_before[known] = False
-    open_after = open_before.copy()
-    open_after[sorted(intervention.add_items)] = False
+    ranking, ranking_after = rankings(allowed, known, intervention)
     before = effects.score(user, history)
     seconds = effects.seconds
     after = effects.score(user, history, intervention)
     seconds = effects.seconds - seconds
     names = item_names(effects.snapshot)
-    lists = side_by_side(names, (Ranking(open_before), before), (Ranking(open_after), after), k)
+    lists = side_by_side(names, (ranking, before), (ranking_after, after), k)
     return WhatIf(*lists, tuple(_notes(effects, user, history, intervention, np.array_equal(before, after), seconds)))
 
 

@@ -92,14 +92,8 @@ def what_if(
         UserError: see :meth:`kgrec.effects.flow.FlowEffects.check`.
     """
     effects.check(person, intervention)
-    open_before = allowed.copy()
-    open_before[known] = False
-    open_after = open_before.copy()
-    open_after[sorted(intervention.add_items)] = False
-    lists = [
-        (Ranking(open_before), effects.score(person)),
-        (Ranking(open_after), effects.score(person, intervention)),
-    ]
+    before_after = rankings(allowed, known, intervention)
+    lists = list(zip(before_after, (effects.score(person), effects.score(person, intervention))))
     before, after = side_by_side(item_names(effects.snapshot), lists[0], lists[1], k)
     notes = []
     if set(person.items.tolist()) <= intervention.drop_items and not intervention.add_items and len(person.items):
@@ -107,6 +101,17 @@ def what_if(
     if len(intervention.add_facts) and not _any_known(effects, intervention):
         notes.append("No two items shared the nodes of the added facts: the model gives such links no weight.")
     return WhatIf(before, after, tuple(notes))
+
+
+def rankings(
+    allowed: NDArray[np.bool_], known: NDArray[np.int64], intervention: Intervention
+) -> tuple[Ranking, Ranking]:
+    """What may stand in a list before and after an intervention: nothing that the person knows or is given."""
+    before = allowed.copy()
+    before[known] = False
+    after = before.copy()
+    after[sorted(intervention.add_items)] = False
+    return Ranking(before), Ranking(after)
 
 
 Scored = tuple[Ranking, NDArray[np.float32]]

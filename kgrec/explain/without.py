@@ -87,7 +87,7 @@ def lists_without(
     """
     listed, snapshot = explainer.listed(user, None), explainer.snapshot
     cuts = list(dict.fromkeys(cut for one in explanations for cut in cuts_of(one)))
-    found = _edge_sets(snapshot, cuts)
+    found = edge_sets(snapshot, cuts)
     items = {one.item: snapshot.item_id(one.item) for one in explanations}
     names, before = item_names(snapshot), (listed.ranking, listed.scores)
     wording = explainer.wordings.of(explanations[0].lang if explanations else None)
@@ -101,11 +101,15 @@ def lists_without(
     return result
 
 
-def _edge_sets(snapshot: Snapshot, cuts: Iterable[Cut]) -> dict[Cut, EdgeSet]:
-    """The cuts by ids; interactions and facts sorted."""
-    iris = {iri for cut in cuts for source, _, target in cut for iri in (source, target)}
+def nodes_of(snapshot: Snapshot, iris: Iterable[str]) -> dict[str, Node]:
+    """IRI → node, of those that are there."""
     rows = snapshot.nodes.filter(pl.col("iri").is_in(sorted(iris))).select("iri", "type", "id")
-    nodes: dict[str, Node] = {iri: (kind, int(place)) for iri, kind, place in rows.iter_rows()}
+    return {iri: (kind, int(place)) for iri, kind, place in rows.iter_rows()}
+
+
+def edge_sets(snapshot: Snapshot, cuts: Iterable[Cut]) -> dict[Cut, EdgeSet]:
+    """The cuts by ids; interactions and facts sorted."""
+    nodes = nodes_of(snapshot, {iri for cut in cuts for source, _, target in cut for iri in (source, target)})
     found = {}
     for cut in cuts:
         own = {one for one in cut if one[1] == INTERACTS and nodes[one[0]][0] == snapshot.user_type}

@@ -88,6 +88,4 @@ def what_if(
     if not run.recipe.model.kg and any(said for what, said in changes.items() if not what.endswith("items")):
         raise UserError("the model was trained without the knowledge graph", remedy="set model.kg to true")
     intervention = intervention_of(snapshot, effects.facts, **changes)
-    if not intervention:
-        raise UserError("nothing is taken away and nothing added", remedy="for example --drop-item ID")
     return what_if_rerun(effects, u, items, intervention, known, allowed_of(snapshot, run.recipe), k)

@@ -98,6 +98,4 @@ def what_if(
         row, times = one.rows(snapshot, progress)
         person, known = Person.newcomer(explainer.scorer, row, times), row.indices.astype(np.int64)
     intervention = intervention_of(snapshot, effects.facts, **changes)
-    if not intervention:
-        raise UserError("nothing is taken away and nothing added", remedy="for example --drop-item ID")
     return what_if(effects, person, intervention, known, allowed_of(snapshot, run.recipe), k)

@@ -14,14 +14,13 @@ from typing import Literal
 from urllib.parse import quote
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from kgrec.effects import EdgeSet, Fact, SetSearch
+from kgrec.effects import EdgeSet, SetSearch
 from kgrec.effects.links import LinkEdit
 from kgrec.explain.causal import CausalExplainer
 from kgrec.explain.types import Edge, Explanation, Node
-from kgrec.explain.without import cut_of_path
+from kgrec.explain.without import cut_of_path, edge_sets, nodes_of
 from kgrec.flow.hops import Node as NodeId
 
 Kind = Literal["interaction", "fact", "entity"]
@@ -126,10 +125,9 @@ class Absences:
         self, listed: SetSearch, explanations: Iterable[Explanation]
     ) -> Iterator[tuple[EdgeSet, NDArray[np.float32]]]:
         snapshot = self.explainer.snapshot
-        cuts = {cut for one in explanations for path in one.paths for cut in cut_of_path(path)}
-        nodes = self._ids({iri for source, _, target in cuts for iri in (source, target)})
-        facts = {Fact(nodes[a], name, nodes[b]) for a, name, b in cuts if nodes[a][0] != snapshot.user_type}
-        entities = self._ids(through.node.id for one in explanations for through in one.entities)
+        cuts = {cut for one in explanations for path in one.paths if (cut := cut_of_path(path))}
+        facts = {fact for edges in edge_sets(snapshot, cuts).values() for fact in edges.facts}
+        entities = nodes_of(snapshot, {through.node.id for one in explanations for through in one.entities})
         for one in explanations:
             between = {entities[through.node.id] for through in one.entities}
             own = self.explainer.effects.facts.of_node((snapshot.item_type, snapshot.item_id(one.item)))
@@ -141,7 +139,7 @@ class Absences:
         self, listed: SetSearch, explanations: Iterable[Explanation]
     ) -> Iterator[tuple[Node, NDArray[np.float32]]]:
         through = {one.node.id: one.node for explanation in explanations for one in explanation.entities}
-        nodes = self._ids(through)
+        nodes = nodes_of(self.explainer.snapshot, through)
         for iri in sorted(through):
             yield through[iri], listed.scores + self.explainer.effects.by_links(listed.person, self._edit(nodes[iri]))
 
@@ -150,10 +148,6 @@ class Absences:
         return None if effects.graph is None else effects.graph.edit(effects.facts.of_node(node), frozenset())
 
     # --- words
-
-    def _ids(self, iris: Iterable[str]) -> dict[str, NodeId]:
-        rows = self.explainer.snapshot.nodes.filter(pl.col("iri").is_in(sorted(iris))).select("iri", "type", "id")
-        return {iri: (kind, int(place)) for iri, kind, place in rows.iter_rows()}
 
     def _named(self, user: int, found: Sequence[tuple[EdgeSet, NDArray[np.float32]]]) -> tuple[Edge, ...]:
         items = tuple(item for edges, _ in found for item in edges.items)

@@ -68,6 +68,19 @@ def recommend(
     return ranked.frame(ids, *ranked.lists(ids))
 
 
+def check_reads_history(scorer: Scorer) -> None:
+    """Refuses people whom a model cannot score because they are no users of its training data.
+
+    Raises:
+        UserError: the model has vectors that belong to users.
+    """
+    if not getattr(scorer, "reads_history", True):
+        raise UserError(
+            f"{scorer.name} has a vector for each user of the training data and for nobody else",
+            remedy='name a --user, or set model.name to "flow" or "SASRec", which read histories',
+        )
+
+
 def recommend_history(
     scorer: Scorer,
     snapshot: Snapshot,
@@ -94,11 +107,7 @@ def recommend_history(
         UnknownIdError: none of the items exists; the nearest are named.
         UserError: there are ratings and the model does not read them, or it reads no history at all.
     """
-    if not getattr(scorer, "reads_history", True):
-        raise UserError(
-            f"{scorer.name} has a vector for each user of the training data and for nobody else",
-            remedy='set model.name to "flow" or "SASRec", which read histories',
-        )
+    check_reads_history(scorer)
     history = history if isinstance(history, History) else History(tuple(history))
     row, times = history.rows(snapshot, progress)
     ranked = _Ranking(scorer, snapshot, k, candidates, (), node_type)
