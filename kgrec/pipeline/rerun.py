@@ -14,7 +14,7 @@ from kgrec.progress import SILENT, Progress
 if TYPE_CHECKING:
     from kgrec.dataset.snapshot import Snapshot
     from kgrec.effects.rerun import RerunEffects
-    from kgrec.explain.rerun import RerunExplanation
+    from kgrec.explain.rerun import RerunExplainer
     from kgrec.explain.whatif import WhatIf
     from kgrec.pipeline.run import Run
     from kgrec.recommend import History
@@ -46,8 +46,12 @@ def effects_of(run: Run) -> RerunEffects | None:
     return RerunEffects(snapshot, scorer, TrainedModel(run.model_folder(), snapshot, text, kg).scorer)
 
 
-def explain(run: Run, user: str, item: str, lang: str | None = None, progress: Progress = SILENT) -> RerunExplanation:
-    """See :meth:`kgrec.pipeline.run.Run.explain_rerun`."""
+def explainer_of(run: Run) -> RerunExplainer:
+    """The explainer of a run whose model is a published one.
+
+    Raises:
+        UserError: it is none.
+    """
     from kgrec.explain.rerun import RerunExplainer
 
     effects = run.reruns
@@ -55,8 +59,7 @@ def explain(run: Run, user: str, item: str, lang: str | None = None, progress: P
         raise UserError(
             f"{run.scorer.name} is a sum over paths and is not run again", remedy="ask for its paths: explain"
         )
-    explainer = RerunExplainer(effects, run.recipe.explain, allowed_of(effects.snapshot, run.recipe))
-    return explainer.explain(run.snapshot.user_id(user), run.snapshot.item_id(item), lang=lang, progress=progress)
+    return RerunExplainer(effects, run.recipe.explain, allowed_of(effects.snapshot, run.recipe))
 
 
 def what_if(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kgrec.dataset.snapshot import Snapshot
     from kgrec.effects.rerun import RerunEffects
     from kgrec.explain import Explains, Explanation
-    from kgrec.explain.rerun import RerunExplanation
+    from kgrec.explain.rerun import RerunExplainer, RerunExplanation
     from kgrec.explain.whatif import WhatIf
     from kgrec.pipeline.publish import Published, To
     from kgrec.recommend import History, Scorer
@@ -147,7 +147,7 @@ class Run:
 
     def _make(self, stages: Iterable[Stage], doing: str, progress: Progress) -> None:
         # What is in memory belongs to what was there before.
-        for name in ("snapshot", "scorer", "explainer", "reruns"):
+        for name in ("snapshot", "scorer", "explainer", "reruns", "_rerun_explainer"):
             self.__dict__.pop(name, None)
         stages = tuple(stages)
         try:
@@ -231,6 +231,12 @@ class Run:
         from kgrec.pipeline.rerun import effects_of
 
         return effects_of(self)
+
+    @cached_property
+    def _rerun_explainer(self) -> RerunExplainer:
+        from kgrec.pipeline.rerun import explainer_of
+
+        return explainer_of(self)
 
     def model_digest(self) -> str:
         """Hash of everything that the trained model was made from.
@@ -576,9 +582,8 @@ class Run:
             UserError: there are no words of this language, or the model is no published one.
             StaleError: see :attr:`reruns`.
         """
-        from kgrec.pipeline.rerun import explain
-
-        return explain(self, user, item, lang, progress)
+        u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
+        return self._rerun_explainer.explain(u, i, lang=lang, progress=progress)
 
     def explain_all(
         self,

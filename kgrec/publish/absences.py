@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,19 +69,10 @@ class Absence:
         return f"without {self.nodes[-1].label}"
 
     @property
-    def key(self) -> str:
-        """Tells it from the user's others: the kind, the nodes and the relation, percent-encoded."""
-        return "/".join(quote(part, safe="") for part in (self.kind, *self._parts))
-
-    @property
-    def _parts(self) -> tuple[str, ...]:
+    def key(self) -> tuple[str, ...]:
+        """Tells it from the user's others: the kind, the nodes and the relation, in the order of the fact."""
         ids = tuple(node.id for node in self.nodes)
-        return ids if self.relation is None else (ids[0], self.relation, ids[1])
-
-
-def absence_id(run: str, user: str, absence: Absence) -> str:
-    """``<run>/<user>/without/<key>``, each percent-encoded."""
-    return "/".join((quote(run, safe=""), quote(user, safe=""), "without", absence.key))
+        return (self.kind, *ids) if self.relation is None else (self.kind, ids[0], self.relation, ids[1])
 
 
 class Absences:

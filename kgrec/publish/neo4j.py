@@ -21,9 +21,9 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UnknownIdError, UserError
 from kgrec.explain.types import Relation
 from kgrec.explain.wording import plain
-from kgrec.publish.absences import Absence, absence_id
+from kgrec.publish.absences import Absence
 from kgrec.publish.graph import DatabaseGraph, GraphPart
-from kgrec.publish.records import Owner, Person, Reason, Record
+from kgrec.publish.records import Owner, Person, Reason, Record, absence_id
 from kgrec.store.neo4j.transactions import confirmed
 
 if TYPE_CHECKING:

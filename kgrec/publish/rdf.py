@@ -21,9 +21,9 @@ from kgrec.config.iris import KGREC, PREFIXES, RDF_TYPE, RDFS_LABEL, explanation
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UnknownIdError
 from kgrec.explain.types import Node, Relation
-from kgrec.publish.absences import Absence, absence_id
+from kgrec.publish.absences import Absence
 from kgrec.publish.passed import Passed
-from kgrec.publish.records import Owner, Person, Reason, Record
+from kgrec.publish.records import Owner, Person, Reason, Record, absence_id
 from kgrec.store import OxigraphStore
 
 PROV, RDF, XSD = PREFIXES["prov"], PREFIXES["rdf"], PREFIXES["xsd"]

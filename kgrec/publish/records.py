@@ -113,7 +113,16 @@ class OfUser(NamedTuple):
 
 def explanation_id(run: str, user: str, item: str) -> str:
     """Id of an explanation, from the run's name and the ids of the source tables."""
-    return "/".join(quote(part, safe="") for part in (run, user, item))
+    return _joined(run, user, item)
+
+
+def absence_id(run: str, user: str, absence: Absence) -> str:
+    """``<run>/<user>/without/<key>``, each part percent-encoded."""
+    return _joined(run, user, "without", *absence.key)
+
+
+def _joined(*parts: str) -> str:
+    return "/".join(quote(part, safe="") for part in parts)
 
 
 class Recorder:
