@@ -21,11 +21,16 @@ def shorten(value: object, limit: int = VALUE_LIMIT) -> str:
 
 
 def nearest(wanted: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """The ``n`` known names most like ``wanted``, best first."""
-    names = list(known)
-    by_fold = {name.casefold(): name for name in reversed(names)}
-    hits = get_close_matches(wanted.casefold(), by_fold, n=n, cutoff=0.5)
-    return [by_fold[hit] for hit in hits]
+    """The ``n`` known names that are most likely meant, best first; upper and lower case are the same.
+
+    Those that begin with what was typed, then those that contain it, shorter ones first; where there are none, those
+    that are spelled most like it.
+    """
+    typed = wanted.strip().casefold()
+    by_fold = {name.casefold(): name for name in reversed(list(known))}
+    within = [fold for fold in by_fold if typed and typed in fold]
+    within.sort(key=lambda fold: (not fold.startswith(typed), len(fold), fold))
+    return [by_fold[hit] for hit in within[:n] or get_close_matches(typed, by_fold, n=n, cutoff=0.5)]
 
 
 class KgrecError(Exception):
@@ -108,18 +113,21 @@ class UnknownIdError(UserError):
         kind: of what.
         wanted: the id.
         known: all ids.
-        named: id → label of what bears the wanted text in its label.
+        labels: label → id of those that people call by another name; ids are looked at first.
+
+    Attributes:
+        near: the nearest, as they are told.
     """
 
-    def __init__(self, kind: str, wanted: str, known: Iterable[str], named: Mapping[str, str] | None = None) -> None:
-        known = list(known)
-        close = nearest(wanted, known)
-        hints = [f"nearest: {', '.join(close)}"] if close else []
-        if named:
-            hints.append("by name: " + ", ".join(f"{key} ({label})" for key, label in named.items()))
-        if not hints and known:
-            hints.append(f"ids are such as {', '.join(known[:3])}")
-        super().__init__(f"no {kind} with this id", value=wanted, remedy="\n  ".join(hints) or None)
+    def __init__(self, kind: str, wanted: str, known: Iterable[str], labels: Mapping[str, str] | None = None) -> None:
+        told = {label: f"{key} ({label})" for label, key in (labels or {}).items()}
+        told |= {key: key for key in known}
+        self.near = tuple(told[name] for name in nearest(wanted, told))
+        ids = [key for key in told if told[key] == key]
+        hint = f"ids are such as {', '.join(ids[:3])}" if ids else None
+        if self.near:
+            hint = f"nearest: {', '.join(self.near)}"
+        super().__init__(f"no {kind} with this id", value=wanted, remedy=hint)
 
 
 class QueryError(UserError):

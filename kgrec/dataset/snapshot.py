@@ -211,18 +211,25 @@ class Snapshot:
         """Id of a node of this type by its key or IRI.
 
         Raises:
-            UnknownIdError: there is none; names the nearest keys.
+            UnknownIdError: there is none; names the nearest ids and labels.
         """
         nodes = self.of_type(node_type)
         wanted = clean_key(wanted)
         hit = nodes.filter((pl.col("key") == wanted) | (pl.col("iri") == wanted))
         if hit.is_empty():
             kind = {self.user_type: "user", self.item_type: "item"}.get(node_type, node_type)
-            ids = nodes.select(pl.coalesce("key", "iri"), "label")
-            folded = pl.col("label").str.to_lowercase()
-            named = ids.filter(folded.str.contains(wanted.strip().lower(), literal=True)).sort(folded.str.len_chars())
-            raise UnknownIdError(kind, wanted, ids["key"].to_list(), dict(named.head(3).iter_rows()))
+            raise self.unknown(kind, node_type, wanted)
         return int(hit["id"][0])
+
+    def unknown(self, kind: str, node_type: str, wanted: str) -> UnknownIdError:
+        """That no node of this type has this key or IRI, with the nearest ids and labels.
+
+        Args:
+            kind: what the node was to be, as people read it.
+        """
+        ids = self.of_type(node_type).select(pl.coalesce("key", "iri"), "label")
+        labels = ids.drop_nulls("label").select("label", "key")
+        return UnknownIdError(kind, wanted, ids["key"], dict(labels.reverse().iter_rows()))
 
     def user_id(self, wanted: str) -> int:
         """Id of a user by key or IRI."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects.intervention import Fact, Intervention
+from kgrec.effects.lookup import name_of
 from kgrec.errors import UserError
 from kgrec.flow.hops import Node
 
@@ -26,6 +27,7 @@ class Facts:
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self.frame = snapshot.edges.select(ENDS).unique(maintain_order=True)
         self._offsets = {kind: int(start) for kind, start in snapshot.offsets.items()}
 
@@ -47,6 +49,16 @@ class Facts:
         """All edges of one relation."""
         return self._facts(np.flatnonzero((self.frame["relation"] == name).to_numpy()))
 
+    def types_of(self, relation: str) -> frozenset[tuple[str, str]]:
+        """Types of source and target that edges of a relation join."""
+        same = self.frame.filter(pl.col("relation") == relation)
+        return frozenset(same.select("source_type", "target_type").unique().iter_rows())
+
+    def told(self, fact: Fact) -> str:
+        """An edge as it can be written: ``Type/name,relation,Type/name``."""
+        ends = name_of(self._snapshot, fact.source), fact.relation, name_of(self._snapshot, fact.target)
+        return ",".join(map(quoted, ends))
+
     def between(self, one: Node, relation: str, other: Node, outward: bool) -> Fact:
         """The edge that a hop walks: from ``one`` to ``other`` where ``outward``, else the other way round."""
         return Fact(one, relation, other) if outward else Fact(other, relation, one)
@@ -59,10 +71,10 @@ class Facts:
         """
         for fact in drop:
             if fact not in self:
-                raise UserError("there is no such edge to take away", value=_told(fact))
+                raise UserError("there is no such edge to take away", value=self.told(fact))
         for fact in add:
             if fact in self:
-                raise UserError("this edge is in the graph already", value=_told(fact))
+                raise UserError("this edge is in the graph already", value=self.told(fact))
 
     def _facts(self, rows: NDArray[np.int64]) -> frozenset[Fact]:
         return frozenset(Fact((a, b), r, (c, d)) for a, b, r, c, d in self.frame[rows].iter_rows())
@@ -83,6 +95,11 @@ class Facts:
         offsets: Mapping[str, int] = self._offsets
         start = self.frame[f"{side}_type"].replace_strict(offsets, return_dtype=pl.Int64)
         return np.asarray((start + self.frame[side]).to_numpy(), dtype=np.int64)
+
+
+def quoted(name: str) -> str:
+    """A name as a part of a fact that is written with commas."""
+    return '"' + name.replace('"', '""') + '"' if "," in name or name.startswith('"') else name
 
 
 def check_edges(snapshot: Snapshot, facts: Facts, history: NDArray[np.int64], intervention: Intervention) -> None:
@@ -108,8 +125,3 @@ def check_edges(snapshot: Snapshot, facts: Facts, history: NDArray[np.int64], in
     for item in sorted(intervention.add_items & had):
         raise UserError("this interaction is in the history already", value=label(item))
     facts.check(sorted(intervention.drop_facts), sorted(intervention.add_facts))
-
-
-def _told(fact: Fact) -> str:
-    (kind, one), (other_kind, other) = fact.source, fact.target
-    return f"{kind} {one}, {fact.relation}, {other_kind} {other}"

@@ -3,70 +3,75 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-import polars as pl
-
-from kgrec.config.iris import clean_key
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.effects.facts import Facts
+from kgrec.effects.facts import Facts, quoted
 from kgrec.effects.intervention import Fact, Intervention
-from kgrec.errors import UnknownIdError, UserError
+from kgrec.effects.lookup import CHOICES, LOOSEST, find_node, find_relation, nodes_called, only
+from kgrec.errors import UserError
 from kgrec.flow.hops import Node
 
 
-def find_node(snapshot: Snapshot, wanted: str) -> Node:
-    """A node of the graph by IRI, by id or by label: an item before others; ``Type/id`` where several types have it.
-
-    Raises:
-        UnknownIdError: there is none; names the nearest.
-        UserError: there are several.
-    """
-    # no fact is about a user
-    nodes, name = snapshot.nodes.filter(pl.col("type") != snapshot.user_type), clean_key(wanted)
-    kind, _, key = name.partition("/")
-    tries = [pl.col("iri") == name, pl.col("key") == name, pl.col("label") == name]
-    if kind in snapshot.num_nodes:
-        same = (pl.col("key") == key) | (pl.col("label") == key)
-        tries.insert(1, (pl.col("type") == kind) & same)
-    for one in tries:
-        hit = nodes.filter(one)
-        if len(hit) > 1 and (pl.Series(hit["type"]) == snapshot.item_type).sum() == 1:
-            hit = hit.filter(pl.col("type") == snapshot.item_type)
-        if len(hit) == 1:
-            row = hit.row(0, named=True)
-            return str(row["type"]), int(row["id"])
-        if len(hit) > 1:
-            some = ", ".join(f"{row['type']}/{row['key'] or row['iri']}" for row in hit.head(4).iter_rows(named=True))
-            raise UserError("several nodes have this name", value=wanted, remedy=f"say which: {some}")
-    known = {str(one) for one in nodes.select(pl.coalesce("key", "label", "iri")).to_series()}
-    raise UnknownIdError("node", wanted, known)
-
-
-def find_relation(snapshot: Snapshot, wanted: str) -> str:
-    """A relation by name, IRI or label.
-
-    Raises:
-        UnknownIdError: there is none; names the nearest.
-    """
-    name = clean_key(wanted)
-    for column in ("name", "iri", "label"):
-        hit = snapshot.relations.filter(pl.col(column) == name)
-        if len(hit):
-            return str(hit["name"][0])
-    raise UnknownIdError("relation", wanted, snapshot.relations["name"].to_list())
-
-
-def find_fact(snapshot: Snapshot, text: str) -> Fact:
+def find_fact(snapshot: Snapshot, facts: Facts, text: str, *, there: bool) -> Fact:
     """A fact written ``subject,predicate,object``; a name that holds a comma stands in double quotes.
 
+    A name that several nodes have means the one whose edge there is or, of a fact that is to be added, the one of a
+    type that the relation joins.
+
+    Args:
+        snapshot: whose nodes.
+        facts: its edges.
+        text: what was typed.
+        there: whether the edge is one of these.
+
     Raises:
-        UserError: it is not of this form, or a name is nobody's or several nodes' (:func:`find_node`).
+        UnknownIdError: a name is nobody's; names the nearest.
+        UserError: it is not of this form, there is no such edge, or several are meant; says how each is written.
     """
-    cells = [cell.strip() for cell in next(csv.reader([text], skipinitialspace=True), [])]
-    if len(cells) != 3:
-        raise UserError("a fact is subject,predicate,object", value=text, remedy='a name with a comma: "in quotes"')
-    return Fact(find_node(snapshot, cells[0]), find_relation(snapshot, cells[1]), find_node(snapshot, cells[2]))
+    one, predicate, other = _cells(snapshot, text)
+    relation = find_relation(snapshot, predicate)
+    sources, targets = nodes_called(snapshot, one), nodes_called(snapshot, other)
+    meant: Iterable[Fact]
+    if there:
+        meant = (fact for node in sources for fact in facts.of_node(node) if fact.source == node)
+    else:
+        joined = facts.types_of(relation)
+        meant = (Fact(a, relation, b) for a in sources for b in targets if (a[0], b[0]) in joined)
+    found = {
+        fact: LOOSEST * sources[fact.source] + targets[fact.target]
+        for fact in meant
+        if fact.relation == relation and fact.target in targets
+    }
+    if found:
+        return only(found, facts.told, "several facts may be meant", text)
+    if there:
+        raise UserError("there is no such edge to take away", value=text, remedy=_instead(facts, relation, sources))
+    # no edge of this relation joins these types yet
+    return Fact(find_node(snapshot, one), relation, find_node(snapshot, other))
+
+
+def _instead(facts: Facts, relation: str, nodes: Iterable[Node]) -> str | None:
+    """Edges of a relation that do begin or end there."""
+    some = sorted({fact for node in nodes for fact in facts.of_node(node) if fact.relation == relation})
+    told = [*map(facts.told, some[:CHOICES]), *(["…"] if len(some) > CHOICES else [])]
+    return f"there are: {'; '.join(told)}" if told else None
+
+
+def _cells(snapshot: Snapshot, text: str) -> list[str]:
+    try:
+        cells = [cell.strip() for cell in next(csv.reader([text], skipinitialspace=True, strict=True), [])]
+    except csv.Error:
+        cells = []
+    if len(cells) == 3:
+        return cells
+    remedy = 'a name that holds a comma stands in double quotes: "One, The",relation,"Other, The"'
+    names = set(snapshot.relations["name"])
+    for at in range(1, len(cells) - 1):
+        if len(cells) > 3 and cells[at] in names:
+            parts = ", ".join(cells[:at]), cells[at], ", ".join(cells[at + 1 :])
+            remedy = f"a name that holds a comma stands in double quotes: {','.join(map(quoted, parts))}"
+    raise UserError("a fact is subject,predicate,object", value=text, remedy=remedy)
 
 
 def intervention_of(
@@ -97,7 +102,7 @@ def intervention_of(
         twice = [one for n, one in enumerate(said) if one in said[:n]]
         if twice:
             raise UserError(f"this {what} is named twice", value=twice[0])
-    gone = {find_fact(snapshot, text) for text in drop}
+    gone = {find_fact(snapshot, facts, text, there=True) for text in drop}
     for name in drop_entities:
         gone |= facts.of_node(find_node(snapshot, name))
     for name in drop_relations:
@@ -106,7 +111,7 @@ def intervention_of(
         frozenset(map(snapshot.item_id, drop_items)),
         frozenset(map(snapshot.item_id, add_items)),
         frozenset(gone),
-        frozenset(find_fact(snapshot, text) for text in add),
+        frozenset(find_fact(snapshot, facts, text, there=False) for text in add),
     )
     if not intervention:
         raise UserError("nothing is taken away and nothing added", remedy="for example --drop-item ID")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgrec.config import Recipe
-from kgrec.errors import UnknownIdError
 from kgrec.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -50,10 +49,7 @@ def candidates_of(
     if wanted is not None:
         mask, unknown = candidate_mask(snapshot, wanted, node_type)
         if unknown:
-            nodes = snapshot.of_type(node_type or snapshot.item_type)
-            raise UnknownIdError(
-                "candidate", unknown[0], [key or iri for key, iri in nodes.select("key", "iri").rows()]
-            )
+            raise snapshot.unknown("candidate", node_type or snapshot.item_type, unknown[0])
         return mask
     if node_type in (None, snapshot.item_type) and recipe.evaluation.candidates == "interacted":
         return snapshot.interacted()

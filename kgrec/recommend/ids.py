@@ -102,7 +102,7 @@ def read_candidates(
         raise DataError("not UTF-8", file=path, line=line, value=error.object[error.start : error.end]) from error
     wanted = [key for line in lines if (key := clean_key(line))]
     mask, unknown = candidate_mask(snapshot, wanted, node_type)
-    close = nearest(unknown[0], _index(snapshot, node_type)) if unknown else []
+    close = snapshot.unknown(node_type, node_type, unknown[0]).near if unknown else ()
     hint = f"nearest to the first: {', '.join(close)}" if close else None
     if not mask.any():
         raise DataError(

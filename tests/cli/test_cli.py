@@ -280,7 +280,7 @@ def test_export(kgrec: Kgrec, places: list[str], tmp_path: Path, to: str) -> Non
         (["recommend", "PLACES"], "--user ID"),
         (["recommend", "PLACES", "--all"], "--out FILE"),
         (["recommend", "PLACES", "--all", "--out", "x.csv"], "ends in .parquet"),
-        (["explain", "PLACES", "--user", "7", "--item", "pulp fiction"], "by name: 296 (Pulp Fiction (1994))"),
+        (["explain", "PLACES", "--user", "7", "--item", "pulp fiction"], "nearest: 296 (Pulp Fiction (1994))"),
         (["recommend", "PLACES", "--user", "zebra"], "ids are such as 1, 10, 11"),
         (
             ["query", "PLACES", "SELECT * WHERE { ?s movie:x ?o }"],

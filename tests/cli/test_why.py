@@ -112,6 +112,15 @@ def test_what_if_of_facts(kgrec: Kgrec, places: list[str], small_run: Run) -> No
     assert answer.code == 0, answer.err
 
 
+def test_names_in_facts(kgrec: Kgrec, places: list[str]) -> None:
+    """By label, with a comma in it, and as the type that the relation points at says."""
+    drop = '"Usual Suspects, The (1995)",genre,Crime'
+    by_name = kgrec("what-if", *places, "--user", "7", "--drop", drop, "--add", "480,genre,Crime", "--json")
+    assert by_name.code == 0, by_name.err
+    by_id = ("--drop", "50,genre,Genre/Crime", "--add", "Movie/480,genre,Genre/Crime", "--json")
+    assert by_name.out == kgrec("what-if", *places, "--user", "7", *by_id).out
+
+
 def test_the_whole_history_gone(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
     keys = small_run.snapshot.of_type(small_run.snapshot.item_type)["key"]
     had = [keys[int(one)] for one in small_run.explainer.listed(small_run.snapshot.user_id("7"), None).person.items]
@@ -133,6 +142,13 @@ def test_the_whole_history_gone(kgrec: Kgrec, places: list[str], small_run: Run)
         ("what-if", ["--user", "7", "--drop", "a,b"], "subject,predicate,object"),
         ("what-if", ["--user", "7", "--drop-entity", "Dramma"], "Drama"),
         ("what-if", ["--user", "7", "--drop-relation", "genrre"], "genre"),
+        ("what-if", ["--user", "7", "--drop-entity", "Pulp"], "nearest: 296 (Pulp Fiction (1994))"),
+        (
+            "what-if",
+            ["--user", "7", "--drop", "Usual Suspects, The (1995),genre,Crime"],
+            '"Usual Suspects, The (1995)"',
+        ),
+        ("what-if", ["--user", "7", "--drop", "480,genre,Drama"], "Movie/480,genre,Genre/Sci-Fi"),
         ("what-if", ["--drop-item", "1"], "about a user or about a history"),
     ],
 )

@@ -134,3 +134,17 @@ def test_an_error_says_where_what_and_how() -> None:
 def test_nearest_ids() -> None:
     assert nearest("coldplya", ["Coldplay", "Muse"]) == ["Coldplay"]
     assert "nearest: Coldplay" in str(UnknownIdError("item", "coldplya", ["Coldplay", "Muse"]))
+
+
+def test_what_begins_or_contains_comes_before_what_is_spelled_alike() -> None:
+    movies = ["humane", "The Jumanji Story", "Jumanji: Welcome to the Jungle (2017)", "JUMANJI (1995)", "Juman"]
+    assert nearest("jumanji", movies) == [movies[3], movies[2], movies[1]]
+    assert nearest("Jumanij", ["humane", "Jumanji"]) == ["Jumanji", "humane"]
+    assert nearest(" STRASSE ", ["Hauptstraße"]) == ["Hauptstraße"]
+    assert nearest("", ["a"]) == []
+    error = UnknownIdError("item", "Jumanji", ["2", "71"], {"Jumanji (1995)": "2", "humane": "71"})
+    assert error.near == ("2 (Jumanji (1995))",)
+    assert "nearest: 2 (Jumanji (1995))" in str(error)
+    assert "nearest: 71" in str(UnknownIdError("item", "7", ["2", "71"], {"Seven": "2", "71": "71"}))
+    assert "ids are such as 2, 71" in str(UnknownIdError("item", "???", ["2", "71"], {"Jumanji (1995)": "2"}))
+    assert UnknownIdError("item", "x", []).remedy is None
