@@ -125,3 +125,22 @@ def check_edges(snapshot: Snapshot, facts: Facts, history: NDArray[np.int64], in
     for item in sorted(intervention.add_items & had):
         raise UserError("this interaction is in the history already", value=label(item))
     facts.check(sorted(intervention.drop_facts), sorted(intervention.add_facts))
+
+
+def check_forms(facts: Facts, intervention: Intervention, model: str) -> None:
+    """Refuses to add facts of a form that training had none of.
+
+    Args:
+        facts: of the training graph.
+        intervention: what is taken away and added.
+        model: name of the model, which weighs facts by their form.
+
+    Raises:
+        UserError: names the first of them.
+    """
+    for fact in sorted(intervention.add_facts):
+        if (fact.source[0], fact.target[0]) not in facts.types_of(fact.relation):
+            raise UserError(
+                f"no fact of this form was in training: {model} has learned no weight for it",
+                value=f"{fact.source[0]}, {fact.relation}, {fact.target[0]}",
+            )

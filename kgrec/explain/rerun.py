@@ -150,7 +150,7 @@ class RerunExplainer:
         edges += [EdgeSet(facts=(one,)) for one in about[:TRIED]]
         scores = effects.score(user, history)
         without = []
-        with progress.task(f"running {effects.scorer.name} again", len(edges), "runs") as task:
+        with progress.task(f"running {effects.name} again", len(edges), "runs") as task:
             for one in edges:
                 without.append(effects.score(user, history, _taken(one)))
                 task.advance()
@@ -192,7 +192,7 @@ class RerunExplainer:
             self.k,
             necessary,
             verdict,
-            effects.scorer.name,
+            effects.name,
             effects.runs - runs,
             effects.seconds - seconds,
             tuple(notes),
@@ -224,7 +224,7 @@ class RerunExplainer:
         which = "all" if len(tried) == count else "some"
         told = say(f"rerun.{kind}.{which}", tried=number(len(tried)), count=number(count))
         if unmoved:
-            return say("rerun.unread", tried=told, model=self.effects.scorer.name)
+            return say("rerun.unread", tried=told, model=self.effects.name)
         return told if any(one.edge.effect for one in tried) else say("rerun.still", tried=told)
 
 

@@ -1,4 +1,4 @@
-"""A list before and after an intervention, by running the model again."""
+"""A list before and after an intervention on the graph that a model propagates over."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kgrec.effects import Intervention
-from kgrec.effects.edited import edited
-from kgrec.effects.rerun import RerunEffects
+from kgrec.effects.graph import GraphEffects
 from kgrec.explain.rerun import told_seconds
 from kgrec.explain.whatif import WhatIf, item_names, rankings, side_by_side
 
 
 def what_if_rerun(
-    effects: RerunEffects,
+    effects: GraphEffects,
     user: int | None,
     history: NDArray[np.int64],
     intervention: Intervention,
@@ -33,7 +32,7 @@ def what_if_rerun(
         k: length of the list.
 
     Raises:
-        UserError: see :meth:`kgrec.effects.rerun.RerunEffects.check`; or the model scores nobody whom it never saw.
+        UserError: see :meth:`kgrec.effects.graph.GraphEffects.check`; or the model scores nobody whom it never saw.
     """
     effects.check_person(user)
     effects.check(history, intervention)
@@ -48,26 +47,19 @@ def what_if_rerun(
 
 
 def _notes(
-    effects: RerunEffects,
+    effects: GraphEffects,
     user: int | None,
     history: NDArray[np.int64],
     intervention: Intervention,
     unmoved: bool,
     seconds: float,
 ) -> list[str]:
-    name, notes = effects.scorer.name, []
+    notes = []
     if unmoved:
-        notes.append(
-            f"No score changes: the trained {name} does not read what was changed; "
-            "what it did went into the parameters, which are held fixed."
-        )
+        notes.append(effects.unmoved)
     if len(history) and set(history.tolist()) <= intervention.drop_items and not intervention.add_items:
         notes.append("Nothing of the history is left.")
-    if user is None:
-        notes.append(f"{name} reads this history by id: it knows the order of its own users' items alone.")
-    took = f"its parameters held fixed: {told_seconds(seconds)} s."
-    if user is None or effects.scorer.reads_history:
-        return [*notes, f"{name} was given the edited history, {took}"]
-    after = edited(effects.snapshot, user, intervention)
-    size = f"{after.pairs('train').height:,} interactions, {after.edges.height:,} facts"
-    return [*notes, f"{name} was run again on the whole edited graph ({size}), {took}"]
+    if user is None and effects.newcomers:
+        notes.append(effects.newcomers)
+    how = effects.how(user, history, intervention)
+    return [*notes, f"{how}, its parameters held fixed: {told_seconds(seconds)} s."]

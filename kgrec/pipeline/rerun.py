@@ -1,4 +1,4 @@
-"""A run's answers to what-if and why where its model is a published one: it is run again on the edited graph."""
+"""A run's answers to what-if and why where its model is no flow: it is worked out again on the edited graph."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from kgrec.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from kgrec.dataset.snapshot import Snapshot
+    from kgrec.effects.graph import GraphEffects
+    from kgrec.effects.linear import LinearEffects
     from kgrec.effects.rerun import RerunEffects
     from kgrec.explain.rerun import RerunExplainer
     from kgrec.explain.whatif import WhatIf
@@ -46,6 +48,18 @@ def effects_of(run: Run) -> RerunEffects | None:
     return RerunEffects(snapshot, scorer, TrainedModel(run.model_folder(), snapshot, text, kg).scorer)
 
 
+def linear_of(run: Run) -> LinearEffects | None:
+    """Interventions on a linear graph neural network; None for other models."""
+    from kgrec.recommend.linear import LinearScorer
+
+    if not isinstance(run.scorer, LinearScorer):
+        return None
+    from kgrec.effects.linear import LinearEffects
+
+    snapshot = run.snapshot if run.recipe.model.kg else run.snapshot.without_knowledge()
+    return LinearEffects(snapshot, run.scorer)
+
+
 def explainer_of(run: Run) -> RerunExplainer:
     """The explainer of a run whose model is a published one.
 
@@ -64,7 +78,7 @@ def explainer_of(run: Run) -> RerunExplainer:
 
 def what_if(
     run: Run,
-    effects: RerunEffects,
+    effects: GraphEffects,
     user: str | None,
     history: Sequence[str] | History | None,
     k: int,
@@ -86,7 +100,7 @@ def what_if(
         assert history is not None
         one = history if isinstance(history, History) else History(tuple(history))
         if one.ratings is not None:
-            raise UserError(f"{effects.scorer.name} does not read ratings", remedy="leave them out")
+            raise UserError(f"{effects.name} does not read ratings", remedy="leave them out")
         items = known = one.rows(snapshot, progress)[0].indices.astype(np.int64)
     if not run.recipe.model.kg and any(said for what, said in changes.items() if not what.endswith("items")):
         raise UserError("the model was trained without the knowledge graph", remedy="set model.kg to true")

@@ -84,8 +84,9 @@ def what_if(
 
     if (user is None) == (history is None):
         raise UserError("a what-if is about a user or about a history", remedy="give one of the two")
-    if run.reruns is not None:
-        return rerun.what_if(run, run.reruns, user, history, k, changes, progress)
+    graph = run.reruns or rerun.linear_of(run)
+    if graph is not None:
+        return rerun.what_if(run, graph, user, history, k, changes, progress)
     explainer = causal(run)
     effects, snapshot = explainer.effects, run.snapshot
     known: NDArray[np.int64]

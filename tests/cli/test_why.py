@@ -226,6 +226,39 @@ def test_what_published_models_refuse(
     assert "Traceback" not in answer.err
 
 
+def test_a_linear_network_is_worked_out_anew(kgrec: Kgrec, linear_places: list[str], linear_run: Run) -> None:
+    listed = json.loads(kgrec("recommend", *linear_places, "--user", "7", "--json").out)["items"]
+    user = ("what-if", *linear_places, "--user", "7")
+    keys = linear_run.snapshot.of_type("Movie")["key"]
+    had = [keys[int(item)] for item in linear_run.snapshot.matrix("train")[[linear_run.snapshot.user_id("7")]].indices]
+    for changes in (
+        ("--drop-item", had[0]),
+        ("--drop", "480,genre,Sci-Fi", "--add", '"Usual Suspects, The (1995)",genre,Drama'),
+        ("--drop-entity", "Genre/Drama"),
+        ("--drop-relation", "genre"),
+    ):
+        answer = kgrec(*user, *changes, "--json")
+        assert answer.code == 0, answer.err
+        lists = json.loads(answer.out)
+        assert [one["item"] for one in lists["before"]] == [one["item"] for one in listed]
+        assert [one["score"] for one in lists["before"]] == pytest.approx([one["score"] for one in listed], rel=1e-4)
+        assert [one["score"] for one in lists["after"]] != [one["score"] for one in lists["before"]]
+        assert "worked out anew at" in lists["notes"][-1]
+    newcomer = json.loads(kgrec("what-if", *linear_places, "--history", "1,2,50", "--drop-item", "2", "--json").out)
+    left = json.loads(kgrec("recommend", *linear_places, "--history", "1,50", "--json").out)["items"]
+    assert [one["item"] for one in newcomer["after"]] == [one["item"] for one in left if one["item"] != "2"][:10]
+    gone = json.loads(kgrec(*user, *(word for one in had for word in ("--drop-item", one)), "--json").out)
+    assert "Nothing of the history is left." in gone["notes"]
+    assert {one["score"] for one in gone["after"]} == {0.0}
+    for changes, words in (
+        (("--add", "Genre/Drama,genre,480"), "has learned no weight"),
+        (("--drop", "480,genre,Drama"), "no such edge"),
+        (("--drop-item", listed[0]["item"]), "no such interaction"),
+    ):
+        answer = kgrec(*user, *changes)
+        assert (answer.code, words in answer.err) == (2, True), answer.err
+
+
 def test_parameters_that_an_older_run_did_not_keep(kgrec: Kgrec, published: list[str]) -> None:
     file = next(Path(published[-1]).glob("model/parameters.safetensors"))
     hidden = file.rename(file.with_suffix(".hidden"))
