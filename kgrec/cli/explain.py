@@ -79,10 +79,9 @@ def explain(
     assert user is not None
     found: Sequence[Explanation | RerunExplanation]
     if run.reruns is not None:
-        if instead_of is not None:
-            raise UserError(f"{run.scorer.name} does not compare items", remedy='set model.name to "flow"')
         items = run.recommend(user, length)["item"] if item is None else [item]
-        found = [run.explain_rerun(user, one, lang=lang, progress=terminal_progress()) for one in items]
+        progress = terminal_progress()
+        found = [run.explain_rerun(user, one, lang=lang, instead_of=instead_of, progress=progress) for one in items]
     elif item is None:
         found = run.explain_list(user, length, paths=k, lang=lang)
     else:

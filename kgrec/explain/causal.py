@@ -20,7 +20,7 @@ from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import EdgeSet, Fact, FlowEffects, Person, Ranking, SetSearch
 from kgrec.explain import verdicts
-from kgrec.explain.edges import named_edges
+from kgrec.explain.edges import named_contrast, named_edges
 from kgrec.explain.flow import FlowExplainer, Flows, Heavy
 from kgrec.explain.types import Causes, Contrast, Edge, Explanation, Node
 from kgrec.explain.wording import Wording
@@ -221,24 +221,8 @@ class CausalExplainer(FlowExplainer):
         above, below = (item, other) if difference >= 0 else (other, item)
         effects, turned = listed.contrast(above, below)
         most = [j for j in np.argsort(-effects, kind="stable")[: self.config.paths].tolist() if effects[j] > 0]
-        picked = EdgeSet(tuple(listed.person.items[most].tolist()))
-        edges = tuple(
-            replace(edge, effect=float(effects[j])) for edge, j in zip(self.edges(user, picked, wording), most)
-        )
-        first, second = self.items([above, below])
-        things = [edge.text for edge in edges]
-        text = verdicts.contrast(first, second, things, wording.language) if things else ""
-        label = (second if above == item else first).label
-        position = self.snapshot.offsets[self.snapshot.item_type] + other
-        return Contrast(
-            self.names.keys([position])[position],
-            label,
-            above == item,
-            difference,
-            edges,
-            None if turned is None else self.edges(user, turned, wording),
-            text,
-        )
+        edges = [(EdgeSet((int(listed.person.items[j]),)), float(effects[j])) for j in most]
+        return named_contrast(self.names, user, item, other, difference, edges, turned, wording)
 
     def items(self, items: Sequence[int]) -> list[Node]:
         """Items by id, with their names."""

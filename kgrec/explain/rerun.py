@@ -13,22 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kgrec.config.outcome import ExplainConfig
-from kgrec.effects import EdgeSet, Intervention, Ranking
-from kgrec.effects.greedy import margin
+from kgrec.effects import Ranking
+from kgrec.effects.graph_sets import MOST, GraphSets, joined, single
 from kgrec.effects.nearby import Nearby
 from kgrec.effects.rerun import RerunEffects
 from kgrec.explain import verdicts
-from kgrec.explain.edges import named_edges
+from kgrec.explain.edges import named_contrast, named_edges
 from kgrec.explain.names import Names
-from kgrec.explain.types import Edge
+from kgrec.explain.types import Contrast, Edge
 from kgrec.explain.wording import Wording, Wordings
 from kgrec.progress import SILENT, Progress
 from kgrec.recommend.lists import SEEN
 
 TRIED = 20
 """Interactions that are taken away one by one, and facts: the nearest."""
-MOST = 10
-"""Edges that are taken away together."""
 ROUNDING = 1e-6
 """Of the scores' size: a smaller effect is none."""
 
@@ -64,6 +62,10 @@ class RerunExplanation:
         necessary: the smallest set found among these without which the item is not among the first k, each with what
             it does alone; None where there is none.
         verdict: what the set means, as a sentence; empty where the item is not in the list.
+        sufficient: the smallest set found that alone keeps it there, the rest of the user's interactions and of the
+            item's facts gone; None where it is not there.
+        enough: what that set means, as a sentence.
+        contrast: with another item, where one was named.
         model: its name; runs: how often it was run for this; seconds: wall-clock time of that.
         notes: what the reader should know besides.
         lang: language tag of the sentences.
@@ -81,6 +83,9 @@ class RerunExplanation:
     k: int
     necessary: tuple[Tried, ...] | None
     verdict: str
+    sufficient: tuple[Edge, ...] | None
+    enough: str
+    contrast: Contrast | None
     model: str
     runs: int
     seconds: float
@@ -98,6 +103,8 @@ class RerunExplanation:
             "tried": [one.to_dict() for one in (*self.interactions, *self.facts)],
             "k": self.k,
             "necessary": None if self.necessary is None else [one.to_dict() for one in self.necessary],
+            "sufficient": None if self.sufficient is None else [edge.to_dict() for edge in self.sufficient],
+            "contrast": None if self.contrast is None else self.contrast.to_dict(),
             "model": self.model,
             "runs": self.runs,
             "seconds": self.seconds,
@@ -121,17 +128,24 @@ class RerunExplainer:
     ) -> None:
         self.effects, self.snapshot, self.candidates, self.k = effects, effects.snapshot, candidates, k
         self.names, self.wordings = Names(self.snapshot), Wordings(self.snapshot, config)
-        self.nearby = Nearby(self.snapshot, effects.facts)
+        self.nearby, self.shown = Nearby(self.snapshot, effects.facts), config.paths
         self._seen = self.snapshot.matrix(*SEEN)
 
     def explain(
-        self, user: int, item: int, *, lang: str | None = None, progress: Progress = SILENT
+        self,
+        user: int,
+        item: int,
+        *,
+        lang: str | None = None,
+        instead_of: int | None = None,
+        progress: Progress = SILENT,
     ) -> RerunExplanation:
         """Explains one pair.
 
         Args:
             user, item: ids.
             lang: language tag of the sentences; by default the configuration's.
+            instead_of: an item with which this one is compared.
             progress: shows the runs.
 
         Raises:
@@ -143,17 +157,15 @@ class RerunExplainer:
         history = effects.history(user)
         allowed = self.candidates.copy()
         allowed[np.union1d(self._seen[[user]].indices, history)] = False
-        ranking = Ranking(allowed)
-        near = self.nearby.interactions(history, item)
-        about = self.nearby.about(history, item)
-        edges = [EdgeSet(items=(one,)) for one in near[:TRIED].tolist()]
-        edges += [EdgeSet(facts=(one,)) for one in about[:TRIED]]
-        scores = effects.score(user, history)
+        listed = GraphSets(effects, user, history, Ranking(allowed), self.k)
+        near, about = self.nearby.interactions(history, item), self.nearby.about(history, item)
+        edges = single(near[:TRIED], about[:TRIED])
         without = []
         with progress.task(f"running {effects.name} again", len(edges), "runs") as task:
             for one in edges:
-                without.append(effects.score(user, history, _taken(one)))
+                without.append(listed.without([one]))
                 task.advance()
+        scores, ranking = listed.scores, listed.ranking
         tried = [
             Tried(replace(edge, effect=_effect(scores, after, item)), ranking.place(after, item))
             for one, after in zip(edges, without, strict=True)
@@ -161,18 +173,21 @@ class RerunExplainer:
         ]
         count = min(len(near), TRIED)
         rank = ranking.place(scores, item)
-        necessary, verdict, notes = None, "", []
-        if rank is not None and rank <= self.k:
-            rows, at = np.stack([scores, *without])[:, allowed], int(allowed[:item].sum())
-            ahead = margin(rows.astype(np.float64), at, self.k)
-            order = [edges[n] for n in np.argsort(ahead[1:], kind="stable")[:MOST] if ahead[1 + n] < ahead[0]]
-            found = self._necessary(user, item, ranking, order)
+        necessary, verdict, sufficient, enough, notes = None, "", None, "", []
+        if listed.holds(item):
+            found = listed.necessary(item, edges)
             necessary = None if found is None else _ordered([tried[edges.index(one)] for one in found])
             verdict = wording.language.say("rerun.no_set", k=self.k, most=MOST)
             if found is not None:
                 verdict = verdicts.necessary(len(found), self.k, wording.language)
+            alone = listed.sufficient(item, edges, single(near[TRIED:], about[TRIED:]))
+            sufficient = tuple(edge for one in alone for edge in named_edges(self.names, user, one, wording))
+            enough = wording.language.say("rerun.alone", k=self.k)
+            if alone:
+                enough = verdicts.sufficient(len(alone), self.k, wording.language)
         elif rank is not None:
             notes.append(verdicts.outside(rank, self.k, wording.language))
+        contrast = None if instead_of is None else self._contrast(listed, user, item, instead_of, wording)
         position = self.snapshot.offsets[self.snapshot.item_type] + item
         person = self.snapshot.offsets[self.snapshot.user_type] + user
         node, keys = self.names.nodes([position])[position], self.names.keys([position, person])
@@ -192,6 +207,9 @@ class RerunExplainer:
             self.k,
             necessary,
             verdict,
+            sufficient,
+            enough,
+            contrast,
             effects.name,
             effects.runs - runs,
             effects.seconds - seconds,
@@ -199,23 +217,19 @@ class RerunExplainer:
             wording.language.tag,
         )
 
-    def _necessary(self, user: int, item: int, ranking: Ranking, order: Sequence[EdgeSet]) -> list[EdgeSet] | None:
-        """Edges are taken away in this order until the item is out, then what is superfluous is given back."""
-        history = self.effects.history(user)
-
-        def out(gone: Sequence[EdgeSet]) -> bool:
-            place = ranking.place(self.effects.score(user, history, _taken(*gone)), item)
-            return place is not None and place > self.k
-
-        size = next((size for size in range(1, len(order) + 1) if out(order[:size])), None)
-        if size is None:
-            return None
-        gone = list(order[:size])
-        for one in order[:size]:
-            rest = [other for other in gone if other is not one]
-            if rest and out(rest):
-                gone = rest
-        return gone
+    def _contrast(self, listed: GraphSets, user: int, item: int, other: int, wording: Wording) -> Contrast:
+        """By the interactions nearest to the item above, and the facts of both."""
+        difference = float(listed.scores[item]) - float(listed.scores[other])
+        above, below = (item, other) if difference >= 0 else (other, item)
+        history = listed.history
+        facts = dict.fromkeys(fact for one in (above, below) for fact in self.nearby.about(history, one)[:TRIED])
+        edges = single(self.nearby.interactions(history, above)[:TRIED], list(facts))
+        effects, turned = listed.contrast(above, below, edges)
+        least = ROUNDING * float(np.abs(listed.scores).max())
+        most = [n for n in np.argsort(-effects, kind="stable").tolist() if effects[n] > least][: self.shown]
+        told = [(edges[n], float(effects[n])) for n in most]
+        together = None if turned is None else joined(turned)
+        return named_contrast(self.names, user, item, other, difference, told, together, wording)
 
     def _about(self, kind: str, tried: Sequence[Tried], count: int, unmoved: bool, wording: Wording) -> str:
         say, number = wording.language.say, wording.language.number
@@ -226,11 +240,6 @@ class RerunExplainer:
         if unmoved:
             return say("rerun.unread", tried=told, model=self.effects.name)
         return told if any(one.edge.effect for one in tried) else say("rerun.still", tried=told)
-
-
-def _taken(*edges: EdgeSet) -> Intervention:
-    items = [item for one in edges for item in one.items]
-    return Intervention.without(items, [fact for one in edges for fact in one.facts])
 
 
 def told_seconds(seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kgrec.explain import verdicts
 from kgrec.explain.language import Language, plain
 from kgrec.explain.rerun import RerunExplanation, Tried, told_seconds
+from kgrec.explain.tree import add_contrast
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -52,6 +53,12 @@ def render_rerun(explanation: RerunExplanation, shown: int) -> Tree:
         branch = tree.add(Text(explanation.verdict))
         for one in explanation.necessary or ():
             branch.add(line(one))
+    if explanation.enough:
+        branch = tree.add(Text(explanation.enough))
+        for edge in explanation.sufficient or ():
+            branch.add(Text(plain(edge.text)))
+    if explanation.contrast is not None:
+        add_contrast(tree, explanation.contrast, language)
     for note in explanation.notes:
         tree.add(Text(plain(note), style="italic"))
     cost = {"model": explanation.model, "runs": language.number(explanation.runs)}

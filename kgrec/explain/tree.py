@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kgrec.explain import verdicts
 from kgrec.explain.language import Language, plain
-from kgrec.explain.types import Causes, Explanation, Path
+from kgrec.explain.types import Causes, Contrast, Explanation, Path
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -81,14 +81,14 @@ def render(explanation: Explanation) -> Tree:
         channels = language.words["list.join"].join(f"{name} {part:.3g}" for name, part in explanation.channels)
         tree.add(Text(say("tree.channels", channels=channels)))
     if explanation.causes is not None:
-        _add_causes(tree, explanation.causes)
+        _add_causes(tree, explanation.causes, language)
         tree.add(Text(verdicts.claim(language), style="dim"))
     for note in explanation.notes:
         tree.add(Text(plain(note), style="italic"))
     return tree
 
 
-def _add_causes(tree: Tree, causes: Causes) -> None:
+def _add_causes(tree: Tree, causes: Causes, language: Language) -> None:
     from rich.text import Text
 
     for text, edges in zip(causes.texts, (causes.necessary, causes.sufficient), strict=False):
@@ -96,6 +96,19 @@ def _add_causes(tree: Tree, causes: Causes) -> None:
         for edge in edges or ():
             branch.add(Text(plain(edge.text)))
     if causes.contrast is not None:
-        branch = tree.add(Text(plain(causes.contrast.text)))
-        for edge in causes.contrast.edges:
-            branch.add(Text(f"{edge.effect:.3g}  ", style="cyan").append(plain(edge.text), style="default"))
+        add_contrast(tree, causes.contrast, language)
+
+
+def add_contrast(tree: Tree, contrast: Contrast, language: Language) -> None:
+    """Why one item stands above another, as a branch: what does most for it, then what turns the two round."""
+    from rich.text import Text
+
+    branch = tree.add(Text(plain(contrast.text or language.say("contrast.nothing"))))
+    for edge in contrast.edges:
+        branch.add(Text(f"{edge.effect:.3g}  ", style="cyan").append(plain(edge.text), style="default"))
+    if contrast.turned_by is None:
+        tree.add(Text(language.say("contrast.stays")))
+        return
+    branch = tree.add(Text(language.counted("contrast.turned", len(contrast.turned_by))))
+    for edge in contrast.turned_by:
+        branch.add(Text(plain(edge.text)))

@@ -551,10 +551,7 @@ class Run:
         from kgrec.pipeline.candidates import candidates_of
         from kgrec.recommend import rank_of
 
-        u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
-        other = None if instead_of is None else self.snapshot.item_id(instead_of)
-        if other == i:
-            raise UserError("an item is compared with another one", value=instead_of)
+        u, i, other = self._compared(user, item, instead_of)
         mask = candidates_of(self.snapshot, self.recipe)
         rank = rank_of(self.scorer, self.snapshot, u, i, mask)
         return self.explainer.explain(u, i, rank=rank, paths=k, lang=lang, instead_of=other)
@@ -568,13 +565,20 @@ class Run:
         return explain_list(self, user, k, paths=paths, lang=lang)
 
     def explain_rerun(
-        self, user: str, item: str, *, lang: str | None = None, progress: Progress = SILENT
+        self,
+        user: str,
+        item: str,
+        *,
+        lang: str | None = None,
+        instead_of: str | None = None,
+        progress: Progress = SILENT,
     ) -> RerunExplanation:
         """What single edges do to an item's place in a user's list, by running a published model again without them.
 
         Args:
             user, item: ids in the source tables, or IRIs.
             lang: language tag of the sentences; by default the recipe's.
+            instead_of: id of an item with which it is compared.
             progress: shows the runs.
 
         Raises:
@@ -582,8 +586,15 @@ class Run:
             UserError: there are no words of this language, or the model is no published one.
             StaleError: see :attr:`reruns`.
         """
+        u, i, other = self._compared(user, item, instead_of)
+        return self._rerun_explainer.explain(u, i, lang=lang, instead_of=other, progress=progress)
+
+    def _compared(self, user: str, item: str, instead_of: str | None) -> tuple[int, int, int | None]:
         u, i = self.snapshot.user_id(user), self.snapshot.item_id(item)
-        return self._rerun_explainer.explain(u, i, lang=lang, progress=progress)
+        other = None if instead_of is None else self.snapshot.item_id(instead_of)
+        if other == i:
+            raise UserError("an item is compared with another one", value=instead_of)
+        return u, i, other
 
     def explain_all(
         self,

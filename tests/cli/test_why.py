@@ -198,6 +198,13 @@ def test_a_published_model_is_run_again(kgrec: Kgrec, published: list[str]) -> N
     ranks = {row["item"]: row["rank_after"] for row in lists["moved"]}
     assert ranks.get(listed[9]["item"], 10) == best["rank_without"]
     assert "run again on the whole edited graph" in lists["notes"][-1]
+    first = ("--instead-of", listed[0]["item"])
+    compared = json.loads(
+        kgrec("explain", *published, "--user", "7", "--item", listed[9]["item"], *first, "--json").out
+    )
+    assert compared["contrast"]["instead_of"] == listed[0]["item"]
+    assert compared["sufficient"] is not None
+    assert compared["runs"] > document["runs"]
     text = kgrec("explain", *published, "--user", "7", "--item", listed[9]["item"]).out
     assert "KGAT is no sum over paths" in text
     assert "taken away one by one" in text
@@ -209,7 +216,8 @@ def test_a_published_model_is_run_again(kgrec: Kgrec, published: list[str]) -> N
 @pytest.mark.parametrize(
     ("command", "arguments", "message"),
     [
-        ("explain", ["--user", "7", "--item", "1", "--instead-of", "2"], "KGAT does not compare items"),
+        ("explain", ["--user", "7", "--item", "1", "--instead-of", "1"], "compared with another one"),
+        ("explain", ["--user", "7", "--instead-of", "1"], "--item ID"),
         ("explain", ["--all", "--out", "x.parquet"], "does not explain its scores by paths"),
         ("what-if", ["--history", "1,2", "--drop-item", "1"], "for nobody else"),
         ("recommend", ["--history", "1,2"], "for nobody else"),

@@ -16,6 +16,7 @@ import kgrec.explain.rerun as rerun
 from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import Intervention, Ranking
+from kgrec.effects.graph_sets import GIVEN_BACK
 from kgrec.effects.rerun import RerunEffects
 from kgrec.explain.rerun import RerunExplainer, RerunExplanation
 from kgrec.explain.rerun_tree import render_rerun
@@ -116,6 +117,72 @@ def test_effects_places_and_sets(explainer: RerunExplainer, snapshot: Snapshot) 
                 rest = taken(snapshot, (*edges[:left], *edges[left + 1 :]), effects)
                 assert ranking.place(effects.score(user, history, rest), item) <= 10
     assert sets
+
+
+def test_what_alone_is_enough(explainer: RerunExplainer, snapshot: Snapshot) -> None:
+    """With the rest of the history and of the item's facts gone, also those that are not tried one by one."""
+    effects, sizes = explainer.effects, []
+    for user in (0, 4, 11):
+        ranking, history = ranking_of(snapshot, user), effects.history(user)
+        for place in (1, 6, 10):
+            item = int(ranking.top(effects.score(user, history), 10)[place - 1])
+            found = explainer.explain(user, item)
+            assert found.sufficient is not None
+            kept = taken(snapshot, found.sufficient, effects)
+            every = Intervention.without(history, effects.facts.of_node(("Item", item)))
+            assert kept.drop_items <= every.drop_items
+            assert kept.drop_facts <= every.drop_facts
+
+            def place_with(kept: Intervention, every: Intervention = every, item: int = item, user: int = user) -> Any:
+                gone = Intervention.without(every.drop_items - kept.drop_items, every.drop_facts - kept.drop_facts)
+                scores = effects.score(user, effects.history(user), gone)
+                return ranking_of(snapshot, user).place(scores, item), float(np.ptp(scores))
+
+            inside, spread = place_with(kept)
+            assert inside <= 10
+            assert spread > 0
+            sizes.append(len(found.sufficient))
+            if 0 < len(found.sufficient) <= GIVEN_BACK:
+                assert "sufficient" in found.enough
+                for left in range(len(found.sufficient)):
+                    rest = (*found.sufficient[:left], *found.sufficient[left + 1 :])
+                    inside, spread = place_with(taken(snapshot, rest, effects))
+                    assert inside > 10 or spread == 0
+            if not found.sufficient:
+                assert "parameters hold" in found.enough
+            assert found.enough in shown(found)
+    assert max(sizes) > 0
+    assert max(sizes) < len(effects.history(0))
+
+
+def test_one_item_and_not_another(explainer: RerunExplainer, snapshot: Snapshot) -> None:
+    effects, user, turned = explainer.effects, 4, 0
+    ranking, history = ranking_of(snapshot, user), effects.history(user)
+    scores = effects.score(user, history)
+    top = ranking.top(scores, 10).tolist()
+    for item, other in ((top[0], top[1]), (top[9], top[2]), (top[5], int(history[0]))):
+        found = explainer.explain(user, item, instead_of=other)
+        contrast = found.contrast
+        assert contrast is not None
+        difference = float(scores[item]) - float(scores[other])
+        assert contrast.difference == pytest.approx(difference)
+        assert contrast.above == (difference >= 0)
+        sign = 1 if contrast.above else -1
+        effect = [one.effect for one in contrast.edges]
+        assert effect == sorted(effect, reverse=True)
+        for edge in contrast.edges:
+            after = effects.score(user, history, taken(snapshot, (edge,), effects))
+            assert edge.effect == pytest.approx(sign * (difference - float(after[item]) + float(after[other])))
+            assert edge.text in contrast.text
+        if contrast.turned_by is not None:
+            turned += 1
+            after = effects.score(user, history, taken(snapshot, contrast.turned_by, effects))
+            assert sign * (float(after[item]) - float(after[other])) < 0
+        text = shown(found)
+        assert "stands above" in text or "nothing that was tried" in text
+        assert "the other way round" in text or "nothing found turns" in text
+        assert json.loads(json.dumps(found.to_dict()))["contrast"]["instead_of"] == contrast.other
+    assert turned or effects.name == "KGCN"
 
 
 def test_what_is_told(explainer: RerunExplainer, snapshot: Snapshot) -> None:
