@@ -1,28 +1,31 @@
-"""What an intervention does to the scores of a linear graph neural network: exactly, by difference propagation.
+"""What an intervention does to the scores of a linear graph neural network, exactly.
 
 Held fixed is what was learned: the weights of layers and relations and the input vectors, in which text and what an
 embedding says of a node's neighbours are fused.  Worked out anew are the edges, the degrees and with them the
 normalisation, for everybody: a user's interaction is an edge of the graph, which other people's walks pass too.
+
+With ``A'`` the adjacency afterwards (:mod:`kgrec.effects.adjacency`), ``z_u = (Σ_l a_l e_u A'^l) x`` and
+``scores = Σ_l a_l A'^l (x z_u)``: one number a node is carried through the layers, once from the person and once to the
+items, instead of the vectors of all nodes.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
+from kgrec.effects.adjacency import AdjacencyEdits, Pair
 from kgrec.effects.graph import GraphEffects, History, left
 from kgrec.effects.intervention import Fact, Intervention
-from kgrec.effects.local import Difference, LocalPropagation, Pair
 from kgrec.models.propagation import EdgeType
 from kgrec.recommend.linear import LinearScorer
 
-EDITS = 8
-"""Edited graphs that are kept: one changes every list."""
 Edges = dict[EdgeType, list[Pair]]
 
 
@@ -44,89 +47,72 @@ class LinearEffects(GraphEffects):
     def __init__(self, snapshot: Snapshot, scorer: LinearScorer) -> None:
         super().__init__(snapshot, scorer)
         self.scorer = scorer
-        self._edit = lru_cache(EDITS)(self._difference)
 
     def _score(self, user: int | None, history: History, intervention: Intervention) -> NDArray[np.float32]:
-        edges = self._edges(user, history, intervention)
-        change = self._edit(intervention.drop_facts, intervention.add_facts, edges)
-        target = self.scorer.propagation.target.astype(np.float64)
-        ids, here = change.rows(self._rows(self.snapshot.item_type))
-        target[ids] += change.vectors[here]
-        vector = self._person(user, left(history, intervention), change, in_graph=edges is not None)
-        return np.asarray(target @ vector, dtype=np.float32)
+        gone, come = by_type(intervention.drop_facts), by_type(intervention.add_facts)
+        own = user is not None and tuple(self.history(user).tolist()) == history
+        if user is not None and own:
+            gone[self._interacts] = [(user, item) for item in sorted(intervention.drop_items)]
+            come[self._interacts] = [(user, item) for item in sorted(intervention.add_items)]
+        change = self._edits.change(gone, come)
+        vector = self._person(user, None if own else left(history, intervention), change)
+        a, carried = self.scorer.propagation.layer_weights, self._x @ vector
+        scores = a[0] * carried
+        for weight in a[1:]:
+            carried = self._adjacency @ carried + change @ carried
+            scores += weight * carried
+        first = self.snapshot.offsets[self.snapshot.item_type]
+        return np.asarray(scores[first : first + self.snapshot.num_items], dtype=np.float32)
 
-    def _person(self, user: int | None, items: list[int], change: Difference, in_graph: bool) -> NDArray[np.float64]:
-        """``z_u`` of a history: float64 ``[d]``."""
+    def _person(self, user: int | None, items: list[int] | None, change: sp.csr_array) -> NDArray[np.float64]:
+        """``z_u`` of a history, or of a user as the edited graph has them: float64 ``[d]``."""
         p = self.scorer.propagation
-        if in_graph:
-            assert user is not None
-            return self._of_user(user, change)
-        vector = self._received(items, change)
-        if user is not None and p.users is not None:
-            # what is no interaction of theirs
-            vector += self._of_user(user, change) - self._received(self.history(user).tolist(), change)
-        return vector
+        node, received = np.zeros(len(self._x)), np.zeros(len(self._x))
+        if user is not None and (items is None or p.users is not None):
+            node[self.snapshot.offsets[self.snapshot.user_type] + user] = 1.0
+            if items is not None:
+                # what is no interaction of theirs stays
+                received -= self._received(self.history(user).tolist())
+        if items is not None:
+            received += self._received(items)
+        # what is received has made its first hop
+        total = p.layer_weights[0] * node
+        for weight in p.layer_weights[1:]:
+            node = self._turned @ node + change.T @ node + received
+            total += weight * node
+            received = np.zeros_like(received)
+        return np.asarray(total @ self._x)
 
-    def _of_user(self, user: int, change: Difference) -> NDArray[np.float64]:
-        node = self.snapshot.offsets[self.snapshot.user_type] + user
-        a = self.scorer.propagation.layer_weights
-        vector = np.asarray(sum(weight * layer[node] for weight, layer in zip(a, self.local.layers, strict=True)))
-        at = int(np.searchsorted(change.nodes, node))
-        if at < len(change.nodes) and change.nodes[at] == node:
-            vector = vector + change.vectors[at]
-        return vector
-
-    def _received(self, items: list[int], change: Difference) -> NDArray[np.float64]:
-        """What the items of a history bring, no edge of which is another one: float64 ``[d]``."""
+    def _received(self, items: list[int]) -> NDArray[np.float64]:
+        """With which coefficient a person receives from each node, who is no node of the graph: float64 ``[N]``."""
         p = self.scorer.propagation
-        source = p.source[items].astype(np.float64)
-        ids, here = change.rows(self._rows(self.snapshot.item_type))
-        place = np.full(self.snapshot.num_items, -1, dtype=np.int64)
-        place[ids] = np.arange(len(ids))
-        at = place[items]
-        scale = p.reverse[p.edge_types.index(self._interacts)] / np.sqrt(np.maximum(self._degree[items], 1))
-        source[at >= 0] += scale[at >= 0, None] * change.brought[here][at[at >= 0]]
-        return np.asarray(source.sum(axis=0) / np.sqrt(max(len(items), 1)))
-
-    # --- edits
-
-    def _edges(
-        self, user: int | None, history: History, intervention: Intervention
-    ) -> tuple[frozenset[Pair], frozenset[Pair]] | None:
-        """Interactions of the graph that go and come; None where the history is none of the graph's."""
-        if user is None or tuple(self.history(user).tolist()) != history:
-            return None
-        gone = intervention.drop_items & set(history)
-        return frozenset((user, item) for item in gone), frozenset((user, item) for item in intervention.add_items)
-
-    def _difference(
-        self,
-        drop: frozenset[Fact],
-        add: frozenset[Fact],
-        pairs: tuple[frozenset[Pair], frozenset[Pair]] | None,
-    ) -> Difference:
-        gone, come = by_type(drop), by_type(add)
-        if pairs is not None:
-            for edges, some in ((gone, pairs[0]), (come, pairs[1])):
-                edges[self._interacts] = sorted(some)
-        return self.local.edit(gone, come)
-
-    def reached(self, user: int | None, history: NDArray[np.int64], intervention: Intervention) -> int:
-        """How many nodes have another vector after an intervention."""
-        edges = self._edges(user, tuple(np.unique(history).tolist()), intervention)
-        return len(self._edit(intervention.drop_facts, intervention.add_facts, edges).nodes)
+        found = np.zeros(len(self._x))
+        weight = p.reverse[p.edge_types.index(self._interacts)]
+        first = self.snapshot.offsets[self.snapshot.item_type]
+        degree = np.maximum(self._degree[items], 1).astype(np.float64)
+        found[first + np.array(items, dtype=np.int64)] = weight / np.sqrt(max(len(items), 1) * degree)
+        return found
 
     def how(self, user: int | None, history: NDArray[np.int64], intervention: Intervention) -> str:
-        count, every = self.reached(user, history, intervention), sum(self.snapshot.num_nodes.values())
-        return f"{self.name} was worked out anew at {count:,} of {every:,} nodes, those that the change reaches"
+        return f"{self.name} was worked out anew on the edited graph"
 
     # --- what is read, made when it is needed
 
     @cached_property
-    def local(self) -> LocalPropagation:
-        """The propagation over the graph as it is."""
-        p = self.scorer.propagation
-        return LocalPropagation(p, self.snapshot.graph_tables(), p.adjacency(self.snapshot))
+    def _x(self) -> NDArray[np.float64]:
+        return np.asarray(self.scorer.propagation.x, dtype=np.float64)
+
+    @cached_property
+    def _adjacency(self) -> sp.csr_array:
+        return self.scorer.propagation.adjacency(self.snapshot)
+
+    @cached_property
+    def _turned(self) -> sp.csr_array:
+        return sp.csr_array(self._adjacency.T)
+
+    @cached_property
+    def _edits(self) -> AdjacencyEdits:
+        return AdjacencyEdits(self.scorer.propagation, self.snapshot.graph_tables())
 
     @cached_property
     def _degree(self) -> NDArray[np.int64]:
@@ -135,10 +121,6 @@ class LinearEffects(GraphEffects):
     @property
     def _interacts(self) -> EdgeType:
         return self.snapshot.user_type, INTERACTS, self.snapshot.item_type
-
-    def _rows(self, kind: str) -> slice:
-        start = self.snapshot.offsets[kind]
-        return slice(start, start + self.snapshot.num_nodes[kind])
 
 
 def by_type(facts: Iterable[Fact]) -> Edges:

@@ -76,9 +76,9 @@ def explainer_of(
 
         return CausalExplainer(snapshot, scorer, config, text, candidates)
     if isinstance(scorer, LinearScorer):
-        from kgrec.explain.explainer import Explainer
+        from kgrec.explain.linear import LinearExplainer
 
-        return Explainer(snapshot, scorer.propagation, config)
+        return LinearExplainer(snapshot, scorer, config, candidates)
     raise UserError(
         f"{scorer.name} does not explain its scores by paths",
         expected="a model whose score is a sum over paths",

@@ -8,7 +8,6 @@ rest are inner products of different nodes: no path carries them, and they are g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,8 +15,6 @@ from numpy.typing import NDArray
 
 from kgrec.config.recipe import ExplainConfig
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
-from kgrec.errors import UserError
-from kgrec.explain.effect import interaction_effects
 from kgrec.explain.hops import Hops, hop_graph
 from kgrec.explain.names import Names
 from kgrec.explain.search import BUDGET, Found, PathSearch
@@ -62,7 +59,6 @@ class Explainer:
         max_hops: int | None = None,
         budget: int = BUDGET,
         lang: str | None = None,
-        instead_of: int | None = None,
     ) -> Explanation:
         """Explains one pair.
 
@@ -77,17 +73,14 @@ class Explainer:
 
         Raises:
             ValueError: neither a user nor a history, or an id out of range.
-            UserError: there are no words of this language, or ``instead_of`` is given: walks that meet in the middle
-                have no exact contrast.
+            UserError: there are no words of this language.
         """
-        if instead_of is not None:
-            raise UserError("this model does not compare two items", remedy='set model.name to "flow"')
         snapshot, wording = self.snapshot, self.wordings.of(lang)
         if user is not None and not 0 <= user < snapshot.num_users:
             raise ValueError(f"user {user} is out of range ({snapshot.num_users} users)")
         if not 0 <= item < snapshot.num_items:
             raise ValueError(f"item {item} is out of range ({snapshot.num_items} items)")
-        liked = self._history(user, history)
+        liked = self.history(user, history)
         first = self._first_hops(user, liked)
         u = -1 if user is None else self.user_offset + user
         i = self.item_offset + item
@@ -113,11 +106,10 @@ class Explainer:
             budget,
         )
         found = search.run(hops)
-        effects = self._effects(found, histories, user, item)
         ids = sorted({node for path in found for node in path.nodes} | {i} | ({u} if u >= 0 else set()))
         nodes = self.names.nodes(ids)
         nodes[-1] = Node("", snapshot.user_type, "you")
-        shown = tuple(replace(self._path(path, nodes, wording), effect=effects.get(path.nodes[1])) for path in found)
+        shown = tuple(self._path(path, nodes, wording) for path in found)
 
         notes, say = [], wording.language.say
         if item in liked:
@@ -143,19 +135,14 @@ class Explainer:
             lang=wording.language.tag,
         )
 
-    def _effects(
-        self, found: Sequence[Found], histories: sp.csr_array, user: int | None, item: int
-    ) -> dict[int, float]:
-        """Node with which a path begins → effect of the interaction with it, where it is one."""
-        first = {path.nodes[1] for path in found if path.kinds[0] == 2 * self.interacts}
-        removed = sorted(node - self.item_offset for node in first)
-        effects = interaction_effects(self.scorer, histories, user, removed, [item])[:, 0]
-        return {one + self.item_offset: float(effect) for one, effect in zip(removed, effects, strict=True)}
-
     # --- the user's side
 
-    def _history(self, user: int | None, history: Sequence[int] | NDArray[np.int64] | None) -> NDArray[np.int64]:
-        """Distinct item ids, sorted."""
+    def history(self, user: int | None, history: Sequence[int] | NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """Distinct item ids of a person's interactions, sorted; by default those of training.
+
+        Raises:
+            ValueError: neither a user nor a history, or an id out of range.
+        """
         if history is None:
             if user is None:
                 raise ValueError("a person who is not in the snapshot needs a history")
@@ -204,7 +191,7 @@ class Explainer:
         size = self.adjacency.shape[0]
         row = np.zeros(size)
         if u >= 0:
-            trained = self._history(u - self.user_offset, None)
+            trained = self.history(u - self.user_offset, None)
             start, stop = self.adjacency.indptr[u], self.adjacency.indptr[u + 1]
             row[self.adjacency.indices[start:stop]] = self.adjacency.data[start:stop]
             row[trained + self.item_offset] -= self._received(trained)

@@ -65,9 +65,9 @@ class Path:
         meeting: of a propagation, where both sides can meet at several nodes: position of the one that carries the
             largest part of the weight.
         channels: of a flow: the channels that the path is part of.
-        effect: of a flow: the score less the score without the path's edges (its interaction and its facts; what was
+        effect: the score less the score without the path's edges (its interaction and its facts; what was
             learned is held fixed), worked out anew; edges serve many paths, so it is not the share.
-        rank_without: of a flow: the item's place without these edges, where it may stand in the list.
+        rank_without: the item's place without these edges, where it may stand in the list.
     """
 
     nodes: tuple[Node, ...]
@@ -224,7 +224,7 @@ class Explanation:
         item_label: what people call the item.
         rank: position in the user's ranking from 1, where known.
         score: the model's.
-        paths: of a flow those with the largest effects, else the heaviest ones; the first is the foremost.
+        paths: of a flow those with the largest effects, of a propagation the heaviest ones; by effect.
         paths_total: what all walks between the two carry, of every length, shown or not.
         remainder: what no path carries: inner products between *different* nodes that the two sides reach.
         notes: what the reader should know besides.
@@ -233,7 +233,7 @@ class Explanation:
         knowledge: of a flow: share of the score, by size, that paths over facts of the knowledge graph carry.
         entities: of a flow: the entities that most of it goes through.
         lang: language tag of the sentences and notes.
-        causes: of a flow: what the item's place hangs on.
+        causes: what the item's place hangs on.
     """
 
     user: str

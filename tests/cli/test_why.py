@@ -251,7 +251,7 @@ def test_a_linear_network_is_worked_out_anew(kgrec: Kgrec, linear_places: list[s
         assert [one["item"] for one in lists["before"]] == [one["item"] for one in listed]
         assert [one["score"] for one in lists["before"]] == pytest.approx([one["score"] for one in listed], rel=1e-4)
         assert [one["score"] for one in lists["after"]] != [one["score"] for one in lists["before"]]
-        assert "worked out anew at" in lists["notes"][-1]
+        assert "worked out anew on the edited graph" in lists["notes"][-1]
     newcomer = json.loads(kgrec("what-if", *linear_places, "--history", "1,2,50", "--drop-item", "2", "--json").out)
     left = json.loads(kgrec("recommend", *linear_places, "--history", "1,50", "--json").out)["items"]
     assert [one["item"] for one in newcomer["after"]] == [one["item"] for one in left if one["item"] != "2"][:10]

@@ -1,0 +1,165 @@
+"""Why a linear graph neural network recommends an item, as what its place would be without each reason.
+
+The paths are the heaviest ones (:mod:`kgrec.explain.explainer`); what each does is worked out on the edited graph
+(:mod:`kgrec.effects.linear`).  No claim about people's minds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kgrec.config.outcome import ExplainConfig
+from kgrec.dataset.snapshot import Snapshot
+from kgrec.effects import EdgeSet, Fact, Ranking
+from kgrec.effects.graph_sets import MOST, GraphSets, joined, single
+from kgrec.effects.linear import LinearEffects
+from kgrec.effects.nearby import Nearby
+from kgrec.explain import verdicts
+from kgrec.explain.edges import named_contrast, named_edges
+from kgrec.explain.explainer import Explainer
+from kgrec.explain.types import Causes, Contrast, Explanation, Path
+from kgrec.explain.without import nodes_of
+from kgrec.explain.wording import Wording
+from kgrec.recommend.linear import LinearScorer
+from kgrec.recommend.lists import SEEN
+
+TRIED = 10
+"""Interactions that are taken away one by one, and facts: those of the paths, and the nearest."""
+PEOPLE = 16
+"""People whose lists are remembered."""
+
+
+class LinearExplainer:
+    """Explains pairs of one linear network with effects, places, necessary and sufficient sets.
+
+    Args:
+        snapshot: what the model was trained on.
+        scorer: the model.
+        config: path length, number of paths, and their words.
+        candidates: which items may be recommended, bool ``[num_items]``; all by default.
+        k: length of the list.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        scorer: LinearScorer,
+        config: ExplainConfig | None = None,
+        candidates: NDArray[np.bool_] | None = None,
+        k: int = 10,
+    ) -> None:
+        self.snapshot, self.paths = snapshot, Explainer(snapshot, scorer.propagation, config)
+        self.effects, self.k = LinearEffects(snapshot, scorer), k
+        self.nearby = Nearby(snapshot, self.effects.facts)
+        self.candidates = np.ones(snapshot.num_items, dtype=bool) if candidates is None else candidates
+        self._seen = snapshot.matrix(*SEEN)
+        self.listed = lru_cache(PEOPLE)(self._listed)
+
+    def explain(
+        self,
+        user: int | None,
+        item: int,
+        *,
+        history: Sequence[int] | NDArray[np.int64] | None = None,
+        rank: int | None = None,
+        paths: int | None = None,
+        lang: str | None = None,
+        instead_of: int | None = None,
+    ) -> Explanation:
+        """Explains one pair; see :meth:`kgrec.explain.choose.Explains.explain`.
+
+        Of the heaviest paths those with the largest effects come first.
+
+        Args:
+            instead_of: an item with which this one is compared.
+        """
+        whole = self.paths.explain(user, item, history=history, rank=rank, paths=paths, lang=lang)
+        wording = self.paths.wordings.of(lang)
+        listed = self.listed(user, tuple(self.paths.history(user, history).tolist()))
+        rank = listed.ranking.place(listed.scores, item) if rank is None else rank
+        found = [(self._shown(listed, path, item), self._edges(path)) for path in whole.paths]
+        # heavier ones are the first of those that do as much
+        found.sort(key=lambda one: -(one[0].effect or 0.0))
+        notes = list(whole.notes)
+        if rank is not None and not listed.holds(item):
+            notes.append(verdicts.outside(rank, self.k, wording.language))
+        causes = self._causes(listed, item, [edges for _, edges in found], instead_of, wording)
+        return replace(whole, rank=rank, paths=tuple(path for path, _ in found), causes=causes, notes=tuple(notes))
+
+    def _listed(self, user: int | None, history: tuple[int, ...]) -> GraphSets:
+        items = np.array(history, dtype=np.int64)
+        allowed = self.candidates.copy()
+        allowed[items if user is None else np.union1d(self._seen[[user]].indices, items)] = False
+        return GraphSets(self.effects, user, items, Ranking(allowed), self.k)
+
+    # --- effects
+
+    def _shown(self, listed: GraphSets, path: Path, item: int) -> Path:
+        """A path with what its own edges do."""
+        scores = listed.without([self._edges(path)])
+        effect = float(listed.scores[item]) - float(scores[item])
+        return replace(path, effect=effect, rank_without=listed.ranking.place(scores, item))
+
+    def _edges(self, path: Path) -> EdgeSet:
+        """The person's interaction and the facts of a path; what others did is held fixed."""
+        nodes = nodes_of(self.snapshot, {node.id for node in path.nodes})
+        items, facts = [], []
+        for n, (hop, *ends) in enumerate(zip(path.relations, path.nodes[:-1], path.nodes[1:], strict=True)):
+            if hop.kind == "interaction":
+                items += [nodes[ends[1].id][1]] if n == 0 else []
+                continue
+            source, target = ends if hop.direction == "forward" else reversed(ends)
+            facts.append(Fact(nodes[source.id], hop.name, nodes[target.id]))
+        return EdgeSet(tuple(items), tuple(facts))
+
+    # --- sets
+
+    def _causes(
+        self, listed: GraphSets, item: int, paths: Sequence[EdgeSet], instead_of: int | None, wording: Wording
+    ) -> Causes:
+        every = self._near(listed, item, joined(paths))
+        necessary, sufficient, texts = None, None, []
+        if listed.holds(item):
+            tried, others = every
+            necessary = listed.necessary(item, tried)
+            sufficient = listed.sufficient(item, tried, others)
+            language = wording.language
+            texts = [language.say("rerun.no_set", k=self.k, most=MOST), language.say("rerun.alone", k=self.k)]
+            if necessary is not None:
+                texts[0] = verdicts.necessary(len(necessary), self.k, language)
+            if sufficient:
+                texts[1] = verdicts.sufficient(len(sufficient), self.k, language)
+        named = [
+            None if one is None else named_edges(self.paths.names, listed.user, joined(one), wording)
+            for one in (necessary, sufficient)
+        ]
+        contrast = None if instead_of is None else self._contrast(listed, item, instead_of, wording)
+        return Causes(self.k, named[0], named[1], contrast, tuple(texts))
+
+    def _near(self, listed: GraphSets, item: int, first: EdgeSet) -> tuple[list[EdgeSet], list[EdgeSet]]:
+        """Edges that are tried one by one, and the rest of the person's interactions and the item's facts."""
+        near = self.nearby.interactions(listed.history, item).tolist()
+        about = self.nearby.about(listed.history, item)
+        items, own = list(dict.fromkeys([*first.items, *near])), list(dict.fromkeys([*first.facts, *about]))
+        mine = set(about)
+        # facts of a path that are not the item's stay where they are when the rest goes
+        return (
+            single(items[:TRIED], own[:TRIED]),
+            single(items[TRIED:], [fact for fact in own[TRIED:] if fact in mine]),
+        )
+
+    def _contrast(self, listed: GraphSets, item: int, other: int, wording: Wording) -> Contrast:
+        difference = float(listed.scores[item]) - float(listed.scores[other])
+        above, below = (item, other) if difference >= 0 else (other, item)
+        facts = dict.fromkeys(f for one in (above, below) for f in self.nearby.about(listed.history, one)[:TRIED])
+        edges = single(self.nearby.interactions(listed.history, above)[:TRIED], facts)
+        effects, turned = listed.contrast(above, below, edges)
+        most = [n for n in np.argsort(-effects, kind="stable").tolist() if effects[n] > 0][: self.paths.config.paths]
+        told = [(edges[n], float(effects[n])) for n in most]
+        together = None if turned is None else joined(turned)
+        return named_contrast(self.paths.names, listed.user, item, other, difference, told, together, wording)
