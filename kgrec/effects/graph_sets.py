@@ -52,9 +52,8 @@ class GraphSets:
         return self._listed(self.scores, item)
 
     def _listed(self, scores: NDArray[np.float32], item: int) -> bool:
-        place = self.ranking.place(scores, item)
         # where all scores are the same nothing is recommended, whatever stands first
-        return place is not None and place <= self.k and bool(np.ptp(scores[self.ranking.allowed]) > 0)
+        return self.ranking.within(scores, item, self.k) and bool(np.ptp(scores[self.ranking.allowed]) > 0)
 
     def necessary(self, item: int, tried: Sequence[EdgeSet]) -> list[EdgeSet] | None:
         """The smallest set found among some edges without which an item of the list is not in it; None for none."""

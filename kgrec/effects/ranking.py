@@ -34,3 +34,12 @@ class Ranking:
             return None
         ahead = int(((scores >= float(scores[item]) - TIE) & self.allowed).sum())
         return int(np.flatnonzero(self.top(scores, ahead) == item)[0]) + 1
+
+    def within(self, scores: NDArray[np.float32], item: int, k: int) -> bool:
+        """Whether an item is among the best k."""
+        if not self.allowed[item]:
+            return False
+        # what is better by more than a tie stands before it: far down, nothing needs to be sorted
+        if int(((scores > float(scores[item]) + 2 * TIE) & self.allowed).sum()) >= k:
+            return False
+        return bool((self.top(scores, k) == item).any())

@@ -152,8 +152,7 @@ class SetSearch:
         return not self._listed(self.score(items, facts), item)
 
     def _listed(self, scores: NDArray[np.float32], item: int) -> bool:
-        place = self.ranking.place(scores, item)
-        return place is not None and place <= self.k
+        return self.ranking.within(scores, item, self.k)
 
     # --- sufficient
 
