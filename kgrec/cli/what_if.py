@@ -45,8 +45,8 @@ def what_if(
 ) -> None:
     """The list as it is and as it would be, side by side; nothing is trained, nothing stored changes.
 
-    A flow is worked out anew where it is touched; a model of [model] name = "KGAT" and the like is run again on the
-    edited graph, its parameters held fixed.
+    A flow is worked out anew where it is touched; another model (of [model] name = "linear", "KGAT" and the like) is
+    run again on the edited graph, its parameters held fixed.
     """
     from kgrec.progress import terminal_progress
     from kgrec.recommend import History

@@ -20,7 +20,8 @@ from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import EdgeSet, Fact, FlowEffects, Person, Ranking, SetSearch
 from kgrec.explain import verdicts
-from kgrec.explain.edges import named_contrast, named_edges
+from kgrec.explain.contrast import named_contrast
+from kgrec.explain.edges import named_edges
 from kgrec.explain.flow import FlowExplainer, Flows, Heavy
 from kgrec.explain.types import Causes, Contrast, Edge, Explanation, Node
 from kgrec.explain.wording import Wording

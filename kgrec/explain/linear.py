@@ -20,9 +20,10 @@ from kgrec.effects.graph_sets import MOST, GraphSets, joined, single
 from kgrec.effects.linear import LinearEffects
 from kgrec.effects.nearby import Nearby
 from kgrec.explain import verdicts
-from kgrec.explain.edges import named_contrast, named_edges
+from kgrec.explain.contrast import nearby_contrast
+from kgrec.explain.edges import named_edges
 from kgrec.explain.explainer import Explainer
-from kgrec.explain.types import Causes, Contrast, Explanation, Path
+from kgrec.explain.types import Causes, Explanation, Path
 from kgrec.explain.without import nodes_of
 from kgrec.explain.wording import Wording
 from kgrec.recommend.linear import LinearScorer
@@ -138,7 +139,10 @@ class LinearExplainer:
             None if one is None else named_edges(self.paths.names, listed.user, joined(one), wording)
             for one in (necessary, sufficient)
         ]
-        contrast = None if instead_of is None else self._contrast(listed, item, instead_of, wording)
+        contrast = None
+        if instead_of is not None:
+            shown = self.paths.config.paths
+            contrast = nearby_contrast(listed, self.nearby, self.paths.names, (item, instead_of), TRIED, shown, wording)
         return Causes(self.k, named[0], named[1], contrast, tuple(texts))
 
     def _near(self, listed: GraphSets, item: int, first: EdgeSet) -> tuple[list[EdgeSet], list[EdgeSet]]:
@@ -152,14 +156,3 @@ class LinearExplainer:
             single(items[:TRIED], own[:TRIED]),
             single(items[TRIED:], [fact for fact in own[TRIED:] if fact in mine]),
         )
-
-    def _contrast(self, listed: GraphSets, item: int, other: int, wording: Wording) -> Contrast:
-        difference = float(listed.scores[item]) - float(listed.scores[other])
-        above, below = (item, other) if difference >= 0 else (other, item)
-        facts = dict.fromkeys(f for one in (above, below) for f in self.nearby.about(listed.history, one)[:TRIED])
-        edges = single(self.nearby.interactions(listed.history, above)[:TRIED], facts)
-        effects, turned = listed.contrast(above, below, edges)
-        most = [n for n in np.argsort(-effects, kind="stable").tolist() if effects[n] > 0][: self.paths.config.paths]
-        told = [(edges[n], float(effects[n])) for n in most]
-        together = None if turned is None else joined(turned)
-        return named_contrast(self.paths.names, listed.user, item, other, difference, told, together, wording)

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from kgrec.config.outcome import ExplainConfig
 from kgrec.effects import Ranking
-from kgrec.effects.graph_sets import MOST, GraphSets, joined, single
+from kgrec.effects.graph_sets import MOST, GraphSets, single
 from kgrec.effects.nearby import Nearby
 from kgrec.effects.rerun import RerunEffects
 from kgrec.explain import verdicts
-from kgrec.explain.edges import named_contrast, named_edges
+from kgrec.explain.contrast import ROUNDING, nearby_contrast
+from kgrec.explain.edges import named_edges
 from kgrec.explain.names import Names
 from kgrec.explain.types import Contrast, Edge
 from kgrec.explain.wording import Wording, Wordings
@@ -27,8 +28,6 @@ from kgrec.recommend.lists import SEEN
 
 TRIED = 20
 """Interactions that are taken away one by one, and facts: the nearest."""
-ROUNDING = 1e-6
-"""Of the scores' size: a smaller effect is none."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,10 @@ class RerunExplainer:
                 enough = verdicts.sufficient(len(alone), self.k, wording.language)
         elif rank is not None:
             notes.append(verdicts.outside(rank, self.k, wording.language))
-        contrast = None if instead_of is None else self._contrast(listed, user, item, instead_of, wording)
+        contrast = None
+        if instead_of is not None:
+            pair = item, instead_of
+            contrast = nearby_contrast(listed, self.nearby, self.names, pair, TRIED, self.shown, wording)
         position = self.snapshot.offsets[self.snapshot.item_type] + item
         person = self.snapshot.offsets[self.snapshot.user_type] + user
         node, keys = self.names.nodes([position])[position], self.names.keys([position, person])
@@ -216,20 +218,6 @@ class RerunExplainer:
             tuple(notes),
             wording.language.tag,
         )
-
-    def _contrast(self, listed: GraphSets, user: int, item: int, other: int, wording: Wording) -> Contrast:
-        """By the interactions nearest to the item above, and the facts of both."""
-        difference = float(listed.scores[item]) - float(listed.scores[other])
-        above, below = (item, other) if difference >= 0 else (other, item)
-        history = listed.history
-        facts = dict.fromkeys(fact for one in (above, below) for fact in self.nearby.about(history, one)[:TRIED])
-        edges = single(self.nearby.interactions(history, above)[:TRIED], list(facts))
-        effects, turned = listed.contrast(above, below, edges)
-        least = ROUNDING * float(np.abs(listed.scores).max())
-        most = [n for n in np.argsort(-effects, kind="stable").tolist() if effects[n] > least][: self.shown]
-        told = [(edges[n], float(effects[n])) for n in most]
-        together = None if turned is None else joined(turned)
-        return named_contrast(self.names, user, item, other, difference, told, together, wording)
 
     def _about(self, kind: str, tried: Sequence[Tried], count: int, unmoved: bool, wording: Wording) -> str:
         say, number = wording.language.say, wording.language.number

@@ -629,7 +629,7 @@ class Run:
     ) -> WhatIf:
         """What would be recommended had things been otherwise; nothing is trained, and nothing stored changes.
 
-        A flow is worked out anew where it is touched; a published model is run again on the edited graph.
+        A flow is worked out anew where it is touched; other models are run again on the edited graph.
 
         Args:
             user: a user of the data; or else

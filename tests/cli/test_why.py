@@ -267,6 +267,34 @@ def test_a_linear_network_is_worked_out_anew(kgrec: Kgrec, linear_places: list[s
         assert (answer.code, words in answer.err) == (2, True), answer.err
 
 
+def test_a_linear_network_says_why(kgrec: Kgrec, linear_places: list[str]) -> None:
+    listed = json.loads(kgrec("recommend", *linear_places, "--user", "7", "--json").out)["items"]
+    asked = ("explain", *linear_places, "--user", "7", "--item", listed[8]["item"], "--instead-of", listed[0]["item"])
+    document = json.loads(kgrec(*asked, "--json").out)
+    assert document["rank"] == 9
+    assert document["contrast"]["instead_of"] == listed[0]["item"]
+    assert document["sufficient"] is not None
+    for path in document["paths"]:
+        drop = [path["nodes"][1]["id"]] if path["relations"][0]["kind"] == "interaction" else []
+        facts = [
+            ",".join(
+                (a["id"], hop["name"], b["id"]) if hop["direction"] == "forward" else (b["id"], hop["name"], a["id"])
+            )
+            for hop, a, b in zip(path["relations"], path["nodes"][:-1], path["nodes"][1:], strict=True)
+            if hop["kind"] == "fact"
+        ]
+        words = [word for one in drop for word in ("--drop-item", one)]
+        words += [word for one in facts for word in ("--drop", one)]
+        lists = json.loads(kgrec("what-if", *linear_places, "--user", "7", *words, "--json").out)
+        ranks = {row["item"]: row["rank_after"] for row in lists["moved"]}
+        assert ranks.get(listed[8]["item"], 9) == path["rank_without"]
+    text = kgrec(*asked).out
+    assert "effect" in text
+    assert "stands above" in text
+    whole = json.loads(kgrec("explain", *linear_places, "--user", "7", "--list", 2, "--json").out)["list"]
+    assert [one["item"] for one in whole] == [one["item"] for one in listed[:2]]
+
+
 def test_parameters_that_an_older_run_did_not_keep(kgrec: Kgrec, published: list[str]) -> None:
     file = next(Path(published[-1]).glob("model/parameters.safetensors"))
     hidden = file.rename(file.with_suffix(".hidden"))
