@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,9 +23,23 @@ CELLS = 4_000_000
 """Scores of one channel held at a time."""
 KEPT = 100_000_000
 """Flows kept for the next time that they are asked for."""
-SAMPLED = 400
-TOP = 300
-TOP_OF_CHANNEL = 40
+
+
+class Sizes(NamedTuple):
+    """How many candidates a user gets.
+
+    Attributes:
+        sampled: uniformly drawn; top: the best by the gates; of_channel: the best of every channel.
+    """
+
+    sampled: int
+    top: int
+    of_channel: int
+
+
+FEW, MANY = Sizes(200, 150, 20), Sizes(400, 300, 40)
+"""Few give the gates that many do, on validation parts taken at random; where gates also weigh age they do not: a move
+brings up items that were not among few."""
 
 
 class Kept:
@@ -127,6 +141,7 @@ def draw(
     gates: Gates | None,
     recency: Mapping[str, float],
     seed: int,
+    sizes: Sizes = MANY,
 ) -> Candidates:
     """What is to be found, the best by the gates (or by every channel where there are none yet) and a uniform sample.
 
@@ -137,15 +152,16 @@ def draw(
         gates: None where there are none yet.
         recency: channel → power with which its flows are computed.
         seed: of the sample.
+        sizes: how many.
     """
     rng = np.random.default_rng(seed)
     blocks = list(histories.blocks())
-    bests = crew(_best, [(block, catalogue, gates, recency) for block in blocks])
+    bests = crew(_best, [(block, catalogue, gates, recency, sizes) for block in blocks])
     drawn: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
 
     def rows() -> Iterator[tuple[Histories, NDArray[np.int64], Mapping[str, float], str]]:
         for block, best in zip(blocks, bests):
-            drawn.append(_draw_block(block, best, rng))
+            drawn.append(_draw_block(block, best, rng, sizes.sampled))
             yield block, drawn[-1][0], recency, ""
 
     # in one process both passes alternate, so that the second one finds the flows of the first
@@ -160,7 +176,7 @@ def draw(
 
 
 def _draw_block(
-    block: Histories, best: Sequence[NDArray[np.int64]], rng: np.random.Generator
+    block: Histories, best: Sequence[NDArray[np.int64]], rng: np.random.Generator, sampled: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Candidates of a block of users and their log weights, ``[block, k]`` each."""
     rows, weights = [], []
@@ -174,7 +190,7 @@ def _draw_block(
         exact = exact[allowed[exact]]
         allowed[exact] = False
         others = np.flatnonzero(allowed)
-        sample = others if len(others) <= SAMPLED else np.sort(rng.choice(others, SAMPLED, replace=False))
+        sample = others if len(others) <= sampled else np.sort(rng.choice(others, sampled, replace=False))
         weight = np.log(len(others) / len(sample)) if len(sample) else 0.0
         items = np.concatenate([exact, sample])
         order = np.argsort(items)
@@ -224,12 +240,13 @@ def _best(
     catalogue: Catalogue,
     gates: Gates | None,
     recency: Mapping[str, float],
+    sizes: Sizes,
 ) -> list[NDArray[np.int64]]:
     """Lists of the best items of a block of users, ``[block, k]`` each: by the gates, or by every channel."""
     flows, ranked = _flows(channels, block, recency), block.universe.ranked
     if gates is None:
-        return [_top(np.array(flow), block.hidden, ranked, TOP_OF_CHANNEL) for flow in flows]
-    return [_top(mix(flows, channels, [gates], catalogue, block.log_size), block.hidden, ranked, TOP)]
+        return [_top(np.array(flow), block.hidden, ranked, sizes.of_channel) for flow in flows]
+    return [_top(mix(flows, channels, [gates], catalogue, block.log_size), block.hidden, ranked, sizes.top)]
 
 
 def _flows_of(

@@ -15,7 +15,7 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import DataError, RecipeError, nearest
 from kgrec.flow.ascent import Ascent, FlowsAt
 from kgrec.flow.builder import Builder, Context
-from kgrec.flow.candidates import Candidates, Histories, draw, flows_at
+from kgrec.flow.candidates import FEW, MANY, Candidates, Histories, draw, flows_at
 from kgrec.flow.channel import Channel
 from kgrec.flow.crew import Crew, crew_of
 from kgrec.flow.dial import Dial
@@ -201,15 +201,14 @@ def _fit_gates(
     items = universe.catalogue(items)
     histories = Histories.of(known, None if rest.times is None else rest.times[users], wanted, universe)
     with crew_of(universe.channels(channels), processes) as crew:
-        first = draw(histories, crew, items, None, {}, seed)
+        sizes = MANY if in_time else FEW
+        first = draw(histories, crew, items, None, {}, seed, sizes)
         gates = fit_softmax(first, names, items, histories.log_size, seed)
-        for _ in range(2):
-            recency = {name: gate.recency for name, gate in gates.by_channel.items()}
-            near = draw(histories, crew, items, gates, recency, seed + 1)
-            # what is held out at random is no younger than the rest: age could only mislead
-            recent = _recency_flows(near, histories, crew) if in_time else None
-            ascent = Ascent(near, names, items, histories.log_size, gates, recent)
-            gates = ascent.climb()
+        near = draw(histories, crew, items, gates, {}, seed + 1, sizes)
+        # what is held out at random is no younger than the rest: age could only mislead
+        recent = _recency_flows(near, histories, crew) if in_time else None
+        ascent = Ascent(near, names, items, histories.log_size, gates, recent)
+        gates = ascent.climb()
     return _standardised(gates, near, ascent)
 
 

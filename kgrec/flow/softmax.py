@@ -9,7 +9,7 @@ from kgrec.flow import kernels
 from kgrec.flow.candidates import Candidates
 from kgrec.flow.gates import Catalogue, Gate, Gates
 
-STEPS, BATCH, LEARNING_RATE, L2 = 160, 256, 0.05, 1e-3
+STEPS, BATCH, LEARNING_RATE, L2 = 100, 256, 0.05, 1e-3
 """Adam steps, users a step, its rate (a third of it in the last third of the steps), penalty of the powers."""
 
 

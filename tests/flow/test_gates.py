@@ -12,10 +12,9 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from kgrec.flow import candidates as candidates_module
 from kgrec.flow import kernels
 from kgrec.flow.ascent import Ascent
-from kgrec.flow.candidates import Candidates, Histories, draw
+from kgrec.flow.candidates import MANY, Candidates, Histories, draw
 from kgrec.flow.channel import Channel
 from kgrec.flow.crew import Crew
 from kgrec.flow.gates import Catalogue, Gate, Gates
@@ -330,13 +329,15 @@ def test_candidates_hold_what_is_to_be_found_and_nothing_known() -> None:
             np.testing.assert_allclose(some.flows[u, c, : len(row)], flow[row], rtol=1e-5, atol=1e-5)
 
 
-def test_the_softmax_over_sampled_candidates_approaches_the_whole_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_softmax_over_sampled_candidates_approaches_the_whole_one() -> None:
     histories, channels, items = wide()
     theta = np.concatenate([np.full(CHANNELS, 0.04), np.full(2 * CHANNELS, -0.1), [0.2, 0.1, 0.0]])
 
     def gradient(sampled: int, seed: int) -> NDArray[np.float64]:
-        monkeypatch.setattr(candidates_module, "SAMPLED", sampled)
-        return kernel(draw(histories, here(channels), items, None, {}, seed), items, histories.log_size, theta)[1]
+        sizes = MANY._replace(sampled=sampled)
+        return kernel(draw(histories, here(channels), items, None, {}, seed, sizes), items, histories.log_size, theta)[
+            1
+        ]
 
     whole = gradient(10_000, 0)
     every = draw(histories, here(channels), items, None, {}, 0)

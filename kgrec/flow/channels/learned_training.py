@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-BATCH = 128
+BATCH = 64
 LEARNING_RATE, FEATURE_RATE, WEIGHT_DECAY = 1e-3, 3e-4, 0.1
 TEMPERATURE = 5.0
 """First factor on the scores in the softmax; it is learned along."""
