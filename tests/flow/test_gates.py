@@ -333,14 +333,14 @@ def test_the_softmax_over_sampled_candidates_approaches_the_whole_one() -> None:
     histories, channels, items = wide()
     theta = np.concatenate([np.full(CHANNELS, 0.04), np.full(2 * CHANNELS, -0.1), [0.2, 0.1, 0.0]])
 
+    def drawn(sampled: int, seed: int) -> Candidates:
+        return draw(histories, here(channels), items, None, {}, seed, MANY._replace(sampled=sampled))
+
     def gradient(sampled: int, seed: int) -> NDArray[np.float64]:
-        sizes = MANY._replace(sampled=sampled)
-        return kernel(draw(histories, here(channels), items, None, {}, seed, sizes), items, histories.log_size, theta)[
-            1
-        ]
+        return kernel(drawn(sampled, seed), items, histories.log_size, theta)[1]
 
     whole = gradient(10_000, 0)
-    every = draw(histories, here(channels), items, None, {}, 0)
+    every = drawn(10_000, 0)
     assert not every.log_weight[every.items >= 0].any()
     errors = {
         size: np.linalg.norm([gradient(size, seed) - whole for seed in range(6)], axis=1).mean() / np.linalg.norm(whole)
