@@ -15,7 +15,7 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import DataError, RecipeError, nearest
 from kgrec.flow.ascent import Ascent, FlowsAt
 from kgrec.flow.builder import Builder, Context
-from kgrec.flow.candidates import FEW, MANY, Candidates, Histories, draw, flows_at
+from kgrec.flow.candidates import QUICK, THOROUGH, Candidates, Histories, draw, flows_at
 from kgrec.flow.channel import Channel
 from kgrec.flow.crew import Crew, crew_of
 from kgrec.flow.dial import Dial
@@ -189,6 +189,7 @@ def _fit_gates(
     processes: int,
 ) -> Gates:
     rest, items = fold.rest, catalogue(fold.rest)
+    effort = THOROUGH if in_time else QUICK
     names = tuple(one.name for one in channels)
     # the validation part's items are as unseen by these channels as the fold's
     both = sp.csr_array(fold.held_out + valid)
@@ -201,14 +202,15 @@ def _fit_gates(
     items = universe.catalogue(items)
     histories = Histories.of(known, None if rest.times is None else rest.times[users], wanted, universe)
     with crew_of(universe.channels(channels), processes) as crew:
-        sizes = MANY if in_time else FEW
-        first = draw(histories, crew, items, None, {}, seed, sizes)
-        gates = fit_softmax(first, names, items, histories.log_size, seed)
-        near = draw(histories, crew, items, gates, {}, seed + 1, sizes)
-        # what is held out at random is no younger than the rest: age could only mislead
-        recent = _recency_flows(near, histories, crew) if in_time else None
-        ascent = Ascent(near, names, items, histories.log_size, gates, recent)
-        gates = ascent.climb()
+        first = draw(histories, crew, items, None, {}, seed, effort)
+        gates = fit_softmax(first, names, items, histories.log_size, seed, effort.steps)
+        for _ in range(effort.rounds):
+            recency = {name: gate.recency for name, gate in gates.by_channel.items()}
+            near = draw(histories, crew, items, gates, recency, seed + 1, effort)
+            # what is held out at random is no younger than the rest: age could only mislead
+            recent = _recency_flows(near, histories, crew) if in_time else None
+            ascent = Ascent(near, names, items, histories.log_size, gates, recent)
+            gates = ascent.climb()
     return _standardised(gates, near, ascent)
 
 

@@ -9,8 +9,8 @@ from kgrec.flow import kernels
 from kgrec.flow.candidates import Candidates
 from kgrec.flow.gates import Catalogue, Gate, Gates
 
-STEPS, BATCH, LEARNING_RATE, L2 = 100, 256, 0.05, 1e-3
-"""Adam steps, users a step, its rate (a third of it in the last third of the steps), penalty of the powers."""
+BATCH, LEARNING_RATE, L2 = 256, 0.05, 1e-3
+"""Users a step of Adam, its rate (a third of it in the last third of the steps), penalty of the powers."""
 
 
 def fit_softmax(
@@ -19,6 +19,7 @@ def fit_softmax(
     catalogue: Catalogue,
     log_size: NDArray[np.float64],
     seed: int,
+    steps: int = 160,
 ) -> Gates:
     """Adam on the cross entropy of what is to be found, users alike; every channel starts with the same spread.
 
@@ -28,6 +29,7 @@ def fit_softmax(
         catalogue: of the items.
         log_size: ``log n_u``, ``[U]``.
         seed: of the users of a step.
+        steps: of Adam.
     """
     channels = len(names)
     spread = np.array([candidates.flows[:, c][candidates.items >= 0].std() for c in range(channels)])
@@ -40,7 +42,7 @@ def fit_softmax(
     users = np.flatnonzero(candidates.relevant.any(axis=1))
     rng = np.random.default_rng(seed)
     out = np.empty((3, channels + 1))
-    for step in range(1, STEPS + 1):
+    for step in range(1, steps + 1):
         some = users if len(users) <= BATCH else np.sort(rng.choice(users, BATCH, replace=False))
         strength = np.where(dead, 0.0, np.exp(theta[:channels]))
         user_power, item_power = theta[channels : 2 * channels], theta[2 * channels : 3 * channels]
@@ -63,7 +65,7 @@ def fit_softmax(
         slope[channels : 3 * channels] += 2 * L2 * theta[channels : 3 * channels]
         mean = 0.9 * mean + 0.1 * slope
         square = 0.999 * square + 0.001 * slope**2
-        rate = LEARNING_RATE if step <= STEPS * 2 / 3 else LEARNING_RATE / 3
+        rate = LEARNING_RATE if step <= steps * 2 / 3 else LEARNING_RATE / 3
         theta -= rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
     strength = np.where(dead, 0.0, np.exp(theta[:channels]))
     rows = zip(names, strength, theta[channels : 2 * channels], theta[2 * channels : 3 * channels])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kgrec.flow import kernels
 from kgrec.flow.ascent import Ascent
-from kgrec.flow.candidates import MANY, Candidates, Histories, draw
+from kgrec.flow.candidates import THOROUGH, Candidates, Histories, draw
 from kgrec.flow.channel import Channel
 from kgrec.flow.crew import Crew
 from kgrec.flow.gates import Catalogue, Gate, Gates
@@ -334,7 +334,7 @@ def test_the_softmax_over_sampled_candidates_approaches_the_whole_one() -> None:
     theta = np.concatenate([np.full(CHANNELS, 0.04), np.full(2 * CHANNELS, -0.1), [0.2, 0.1, 0.0]])
 
     def drawn(sampled: int, seed: int) -> Candidates:
-        return draw(histories, here(channels), items, None, {}, seed, MANY._replace(sampled=sampled))
+        return draw(histories, here(channels), items, None, {}, seed, THOROUGH._replace(sampled=sampled))
 
     def gradient(sampled: int, seed: int) -> NDArray[np.float64]:
         return kernel(drawn(sampled, seed), items, histories.log_size, theta)[1]

@@ -40,25 +40,22 @@ class Transition(Builder):
             context.progress.say(f"channel transition is off: {len(part.seen):,} items are too many for its ridge")
             return ()
         seen = part.seen
-        # what follows an item of one user only, only its user tells, whose sequence is known already
-        kept = part.item_degree[seen] > 1
-        if not kept.any():
-            return ()
+        before, after = _moments(part)
         outer = (part.item_degree[seen] ** -ITEM_POWER).astype(np.float32)
-        before, after = _moments(part, seen[kept])
-        before *= outer[kept][:, None] * outer[kept][None]
-        after *= outer[kept][:, None] * outer[None]
+        for matrix in (before, after):
+            matrix *= outer[:, None]
+            matrix *= outer[None]
         mean = float(np.diag(before).mean())
         if mean <= 0:
             return ()
         before[np.diag_indices_from(before)] += L2 * mean
         factor = cho_factor(before, overwrite_a=True, check_finite=False)
         weights: Any = cho_solve(factor, after, overwrite_b=True, check_finite=False)
-        weights[np.arange(len(weights)), np.flatnonzero(kept)] = 0.0
-        weights *= outer[kept][:, None]
+        np.fill_diagonal(weights, 0.0)
+        weights *= outer[:, None]
         weights /= outer[None]
         weights = np.ascontiguousarray(weights, dtype=np.float32)
-        return (Channel(self.name, "learned", (weights,), sources=seen[kept], targets=seen),)
+        return (Channel(self.name, "learned", (weights,), sources=seen, targets=seen),)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         weight = float(channel.weights(np.array([source]), target)[0])
@@ -67,15 +64,14 @@ class Transition(Builder):
         return [(weight, (hop,))] if weight else []
 
 
-def _moments(part: Part, sources: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """``Σ SᵀS`` and ``Σ SᵀT`` of all users, S of these items: ``[s, s]`` and ``[s, len(seen)]``."""
+def _moments(part: Part) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """``Σ SᵀS`` and ``Σ SᵀT`` of all users: two of ``[len(seen), len(seen)]``."""
     times = part.times
     assert times is not None
-    row, column = np.full(part.num_items, -1), np.full(part.num_items, -1)
-    row[sources] = np.arange(len(sources))
-    column[part.seen] = np.arange(len(part.seen))
-    before = np.zeros((len(sources), len(sources)), dtype=np.float32)
-    after = np.zeros((len(sources), len(part.seen)), dtype=np.float32)
+    row = np.full(part.num_items, -1)
+    row[part.seen] = np.arange(len(part.seen))
+    before = np.zeros((len(part.seen), len(part.seen)), dtype=np.float32)
+    after = np.zeros_like(before)
     for begin, end in zip(times.indptr[:-1], times.indptr[1:]):
         at = times.data[begin:end]
         step = np.searchsorted(np.sort(at), at)
@@ -83,12 +79,11 @@ def _moments(part: Part, sources: NDArray[np.int64]) -> tuple[NDArray[np.float32
         if not len(moments):
             continue
         gap = (moments[:, None] - step[None]).astype(np.float32)
-        items = times.indices[begin:end]
-        some = row[items] >= 0
-        past = np.where(gap > 0, np.exp(-np.maximum(gap, 0) / PAST), 0)[:, some]
+        past = np.where(gap > 0, np.exp(-np.maximum(gap, 0) / PAST), 0)
         future = np.where(gap <= 0, np.exp(np.minimum(gap, 0) / FUTURE), 0)
         weight = np.float32(len(at) ** (-2 * USER_POWER))
-        rows = row[items[some]]
-        before[np.ix_(rows, rows)] += weight * (past.T @ past)
-        after[np.ix_(rows, column[items])] += weight * (past.T @ future)
+        items = row[times.indices[begin:end]]
+        both = np.ix_(items, items)
+        before[both] += weight * (past.T @ past)
+        after[both] += weight * (past.T @ future)
     return before, after
