@@ -66,11 +66,14 @@ class GraphSets:
 
         Args:
             item: in the list.
-            tried: edges that are tried one by one, too.
+            tried: edges that are tried one by one, too; those that are neither the person's nor the item's stay
+                where they are.
             others: the rest of the person's interactions and of the item's facts, the nearest first.
         """
-        ahead = self._ahead(item, tried)
-        order = [*(tried[n] for n in np.argsort(ahead[1:], kind="stable")), *others]
+        own = (self.effects.snapshot.item_type, item)
+        mine = [one for one in tried if all(own in (fact.source, fact.target) for fact in one.facts)]
+        ahead = self._ahead(item, mine)
+        order = [*(mine[n] for n in np.argsort(ahead[1:], kind="stable")), *others]
 
         def enough(kept: Sequence[EdgeSet]) -> bool:
             mine = set(kept)

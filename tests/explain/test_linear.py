@@ -12,6 +12,7 @@ from kgrec.config.recipe import ExplainConfig
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import Fact, Intervention, Ranking
 from kgrec.effects.edited import edited
+from kgrec.effects.graph_sets import GraphSets, single
 from kgrec.explain.explainer import Explainer
 from kgrec.explain.language import Language
 from kgrec.explain.linear import LinearExplainer
@@ -144,6 +145,31 @@ def test_sets(explainer: LinearExplainer, snapshot: Snapshot) -> None:
             sufficient += 0 < len(causes.sufficient) < len(history)
     assert necessary
     assert sufficient
+
+
+def test_the_rest_that_goes_is_the_persons_and_the_items(
+    explainer: LinearExplainer, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Facts further along a path may be tried one by one, but they stay where they are when everything else goes."""
+    history = explainer.effects.history(0)
+    listed = GraphSets(explainer.effects, 0, history, ranking_of(snapshot, 0), 10)
+    item = int(listed.ranking.top(listed.scores, 1)[0])
+    own = explainer.effects.facts.of_node(("Item", item))
+    far = explainer.effects.facts.of_node(("Item", int(history[0]))) - own
+    assert own
+    assert far
+    asked: list[Intervention] = []
+    score = explainer.effects.score
+
+    def spied(user: int, items: NDArray[np.int64], intervention: Intervention) -> NDArray[np.float32]:
+        asked.append(intervention)
+        return score(user, items, intervention)
+
+    monkeypatch.setattr(explainer.effects, "score", spied)
+    kept = listed.sufficient(item, single(history[:3], [*sorted(far), *sorted(own)]), single(history[3:], []))
+    assert Intervention.without(history.tolist(), own) in asked
+    assert not any(one.drop_facts & far for one in asked)
+    assert not any(set(one.facts) & far for one in kept)
 
 
 def test_contrast(explainer: LinearExplainer, snapshot: Snapshot) -> None:
