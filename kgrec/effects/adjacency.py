@@ -36,8 +36,8 @@ class AdjacencyEdits:
         }
         self._places = {kind: (offsets[kind[0]], offsets[kind[2]]) for kind in propagation.edge_types}
 
-    def change(self, drop: Mapping[EdgeType, Sequence[Pair]], add: Mapping[EdgeType, Sequence[Pair]]) -> sp.csr_array:
-        """The adjacency afterwards less that before: float64 CSR ``[N, N]``, row receives from column.
+    def change(self, drop: Mapping[EdgeType, Sequence[Pair]], add: Mapping[EdgeType, Sequence[Pair]]) -> sp.coo_array:
+        """The adjacency afterwards less that before: float64 COO ``[N, N]``, row receives from column; entries add up.
 
         An edge that goes takes its parallels with it; edge types that the model does not know change nothing.
         """
@@ -53,7 +53,7 @@ class AdjacencyEdits:
             columns += [source, target]
             values += [out * weight, back * weight]
         ends = np.concatenate(rows), np.concatenate(columns)
-        return sp.csr_array((np.concatenate(values), ends), shape=(self._size, self._size))
+        return sp.coo_array((np.concatenate(values), ends), shape=(self._size, self._size))
 
 
 class _Edges:
@@ -76,7 +76,7 @@ class _Edges:
         """Sources, targets and by how much ``1 / sqrt(deg deg)`` changes between them."""
         gone, come = (np.array(one, dtype=np.int64).reshape(-1, 2) for one in (drop, add))
         ends = [np.unique(np.concatenate([gone[:, side], come[:, side]])) for side in (0, 1)]
-        near = np.unique(np.concatenate([self._at(side, ends[side]) for side in (0, 1)]))
+        near = np.flatnonzero(self._at(0, ends[0]) | self._at(1, ends[1]))
         source, target = self.source[near], self.target[near]
         before = _weight(self.degrees, source, target)
         kept = ~np.isin(source * self.targets + target, gone[:, 0] * self.targets + gone[:, 1])
@@ -92,11 +92,13 @@ class _Edges:
             np.concatenate([-before, _weight(after, *new)]),
         )
 
-    def _at(self, side: int, ends: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Edges that have one of these ends on a side."""
+    def _at(self, side: int, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which edges have one of these ends on a side: bool ``[E]``."""
         start, stop = (np.searchsorted(self._sorted[side], ends, how) for how in ("left", "right"))
-        parts = [self._order[side][a:b] for a, b in zip(start, stop)]
-        return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        found = np.zeros(len(self.source), dtype=bool)
+        for a, b in zip(start.tolist(), stop.tolist(), strict=True):
+            found[self._order[side][a:b]] = True
+        return found
 
 
 def _weight(

@@ -46,7 +46,8 @@ class GraphEffects(ABC):
 
     def history(self, user: int) -> NDArray[np.int64]:
         """Items of a user's training interactions, increasing."""
-        return np.sort(self.train[[user]].indices).astype(np.int64)
+        row = slice(self.train.indptr[user], self.train.indptr[user + 1])
+        return np.sort(self.train.indices[row]).astype(np.int64)
 
     def score(
         self, user: int | None, history: NDArray[np.int64], intervention: Intervention | None = None

@@ -20,7 +20,7 @@ from kgrec.effects.sets import EdgeSet
 MOST = 10
 """Edges that are taken away together."""
 GIVEN_BACK = 20
-"""Edges of a sufficient set without which it is tried again."""
+"""Edges of a set that is found without which it is tried again."""
 
 
 class GraphSets:
@@ -41,6 +41,7 @@ class GraphSets:
     ) -> None:
         self.effects, self.user, self.history, self.ranking, self.k = effects, user, history, ranking, k
         self.scores = effects.score(user, history)
+        self._margins: dict[tuple[int, EdgeSet], float] = {}
 
     def without(self, edges: Sequence[EdgeSet]) -> NDArray[np.float32]:
         """Scores without some edges: float32 ``[num_items]``."""
@@ -57,9 +58,9 @@ class GraphSets:
 
     def necessary(self, item: int, tried: Sequence[EdgeSet]) -> list[EdgeSet] | None:
         """The smallest set found among some edges without which an item of the list is not in it; None for none."""
-        ahead = self._ahead(item, tried)
-        order = [tried[n] for n in np.argsort(ahead[1:], kind="stable")[:MOST] if ahead[1 + n] < ahead[0]]
-        return _fewest(order, lambda gone: not self._listed(self.without(gone), item))
+        whole = self._ahead(item, EdgeSet())
+        order = [one for one in self._ordered(item, tried)[:MOST] if self._ahead(item, one) < whole]
+        return fewest(order, lambda gone: not self._listed(self.without(gone), item))
 
     def sufficient(self, item: int, tried: Sequence[EdgeSet], others: Sequence[EdgeSet] = ()) -> list[EdgeSet]:
         """The smallest set found that alone keeps an item of the list in it, the rest of these edges gone.
@@ -72,8 +73,7 @@ class GraphSets:
         """
         own = (self.effects.snapshot.item_type, item)
         mine = [one for one in tried if all(own in (fact.source, fact.target) for fact in one.facts)]
-        ahead = self._ahead(item, mine)
-        order = [*(mine[n] for n in np.argsort(ahead[1:], kind="stable")), *others]
+        order = [*self._ordered(item, mine), *others]
 
         def enough(kept: Sequence[EdgeSet]) -> bool:
             mine = set(kept)
@@ -109,13 +109,19 @@ class GraphSets:
         whole = difference(self.scores)
         effects = np.array([whole - difference(self.without([one])) for one in tried], dtype=np.float64)
         order = [tried[n] for n in np.argsort(-effects, kind="stable")[:MOST] if effects[n] > 0]
-        return effects, _fewest(order, lambda gone: difference(self.without(gone)) < 0)
+        return effects, fewest(order, lambda gone: difference(self.without(gone)) < 0)
 
-    def _ahead(self, item: int, tried: Sequence[EdgeSet]) -> NDArray[np.float64]:
-        """By how much the item is inside the list, as it is and without each edge: float64 ``[1 + len(tried)]``."""
-        allowed = self.ranking.allowed
-        rows = np.stack([self.scores, *(self.without([one]) for one in tried)])[:, allowed]
-        return margin(rows.astype(np.float64), int(allowed[:item].sum()), self.k)
+    def _ordered(self, item: int, edges: Sequence[EdgeSet]) -> list[EdgeSet]:
+        """Edges by how far the item would stand inside the list without each, those that hold it there first."""
+        return sorted(edges, key=lambda one: self._ahead(item, one))
+
+    def _ahead(self, item: int, gone: EdgeSet) -> float:
+        """By how much the item is inside the list without some edges."""
+        if (item, gone) not in self._margins:
+            allowed = self.ranking.allowed
+            row = self.without([gone])[None, allowed].astype(np.float64)
+            self._margins[item, gone] = float(margin(row, int(allowed[:item].sum()), self.k)[0])
+        return self._margins[item, gone]
 
 
 def single(items: Iterable[int], facts: Iterable[Fact]) -> list[EdgeSet]:
@@ -130,14 +136,28 @@ def joined(edges: Sequence[EdgeSet]) -> EdgeSet:
     )
 
 
-def _fewest(order: Sequence[EdgeSet], done: Callable[[Sequence[EdgeSet]], bool]) -> list[EdgeSet] | None:
-    """Edges are taken away in this order until it is done, then what is superfluous is given back."""
-    size = next((size for size in range(1, len(order) + 1) if done(order[:size])), None)
-    if size is None:
-        return None
-    gone = list(order[:size])
-    for one in order[:size]:
-        rest = [other for other in gone if other is not one]
+def fewest(order: Sequence[EdgeSet], done: Callable[[Sequence[EdgeSet]], bool]) -> list[EdgeSet] | None:
+    """The first edges with which it is done, then what is superfluous among them is given back.
+
+    Args:
+        order: of the edges, those that do most first.
+        done: whether some of them are enough; every question is worked out.
+
+    Returns:
+        None where not even all of them are enough.
+    """
+    # twice as many at each step, then between the last two
+    low, high = 0, 1
+    while not done(order[:high]):
+        if high >= len(order):
+            return None
+        low, high = high, min(2 * high, len(order))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if done(order[:middle]) else (middle, high)
+    some = list(order[:high])
+    for one in reversed(order[:high][:GIVEN_BACK]):
+        rest = [other for other in some if other is not one]
         if rest and done(rest):
-            gone = rest
-    return gone
+            some = rest
+    return some

@@ -64,7 +64,7 @@ class LinearEffects(GraphEffects):
         first = self.snapshot.offsets[self.snapshot.item_type]
         return np.asarray(scores[first : first + self.snapshot.num_items], dtype=np.float32)
 
-    def _person(self, user: int | None, items: list[int] | None, change: sp.csr_array) -> NDArray[np.float64]:
+    def _person(self, user: int | None, items: list[int] | None, change: sp.coo_array) -> NDArray[np.float64]:
         """``z_u`` of a history, or of a user as the edited graph has them: float64 ``[d]``."""
         p = self.scorer.propagation
         node, received = np.zeros(len(self._x)), np.zeros(len(self._x))

@@ -6,7 +6,7 @@ The paths are the heaviest ones (:mod:`kgrec.explain.explainer`); what each does
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -26,6 +26,7 @@ from kgrec.explain.explainer import Explainer
 from kgrec.explain.types import Causes, Explanation, Path
 from kgrec.explain.without import nodes_of
 from kgrec.explain.wording import Wording
+from kgrec.flow.hops import Node
 from kgrec.recommend.linear import LinearScorer
 from kgrec.recommend.lists import SEEN
 
@@ -83,7 +84,7 @@ class LinearExplainer:
         wording = self.paths.wordings.of(lang)
         listed = self.listed(user, tuple(self.paths.history(user, history).tolist()))
         rank = listed.ranking.place(listed.scores, item) if rank is None else rank
-        found = [(self._shown(listed, path, item), self._edges(path)) for path in whole.paths]
+        found = [(self._shown(listed, path, edges, item), edges) for path, edges in self._with_edges(whole.paths)]
         # heavier ones are the first of those that do as much
         found.sort(key=lambda one: -(one[0].effect or 0.0))
         notes = list(whole.notes)
@@ -100,23 +101,16 @@ class LinearExplainer:
 
     # --- effects
 
-    def _shown(self, listed: GraphSets, path: Path, item: int) -> Path:
+    def _shown(self, listed: GraphSets, path: Path, edges: EdgeSet, item: int) -> Path:
         """A path with what its own edges do."""
-        scores = listed.without([self._edges(path)])
+        scores = listed.without([edges])
         effect = float(listed.scores[item]) - float(scores[item])
         return replace(path, effect=effect, rank_without=listed.ranking.place(scores, item))
 
-    def _edges(self, path: Path) -> EdgeSet:
-        """The person's interaction and the facts of a path; what others did is held fixed."""
-        nodes = nodes_of(self.snapshot, {node.id for node in path.nodes})
-        items, facts = [], []
-        for n, (hop, *ends) in enumerate(zip(path.relations, path.nodes[:-1], path.nodes[1:], strict=True)):
-            if hop.kind == "interaction":
-                items += [nodes[ends[1].id][1]] if n == 0 else []
-                continue
-            source, target = ends if hop.direction == "forward" else reversed(ends)
-            facts.append(Fact(nodes[source.id], hop.name, nodes[target.id]))
-        return EdgeSet(tuple(items), tuple(facts))
+    def _with_edges(self, paths: Sequence[Path]) -> list[tuple[Path, EdgeSet]]:
+        """Paths, each with its own edges."""
+        nodes = nodes_of(self.snapshot, {node.id for path in paths for node in path.nodes})
+        return [(path, edges_of(path, nodes)) for path in paths]
 
     # --- sets
 
@@ -156,3 +150,20 @@ class LinearExplainer:
             single(items[:TRIED], own[:TRIED]),
             single(items[TRIED:], [fact for fact in own[TRIED:] if fact in mine]),
         )
+
+
+def edges_of(path: Path, nodes: Mapping[str, Node]) -> EdgeSet:
+    """The person's interaction and the facts of a path; what others did is held fixed.
+
+    Args:
+        path: of a propagation.
+        nodes: IRI → node.
+    """
+    items, facts = [], []
+    for n, (hop, *ends) in enumerate(zip(path.relations, path.nodes[:-1], path.nodes[1:], strict=True)):
+        if hop.kind == "interaction":
+            items += [nodes[ends[1].id][1]] if n == 0 else []
+            continue
+        source, target = ends if hop.direction == "forward" else reversed(ends)
+        facts.append(Fact(nodes[source.id], hop.name, nodes[target.id]))
+    return EdgeSet(tuple(items), tuple(facts))
