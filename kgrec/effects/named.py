@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects.facts import Facts, quoted
@@ -46,14 +46,16 @@ def find_fact(snapshot: Snapshot, facts: Facts, text: str, *, there: bool) -> Fa
     if found:
         return only(found, facts.told, "several facts may be meant", text)
     if there:
-        raise UserError("there is no such edge to take away", value=text, remedy=_instead(facts, relation, sources))
+        remedy = _instead(facts, relation, sources, targets)
+        raise UserError("there is no such edge to take away", value=text, remedy=remedy)
     # no edge of this relation joins these types yet
     return Fact(find_node(snapshot, one), relation, find_node(snapshot, other))
 
 
-def _instead(facts: Facts, relation: str, nodes: Iterable[Node]) -> str | None:
-    """Edges of a relation that do begin or end there."""
+def _instead(facts: Facts, relation: str, nodes: Iterable[Node], others: Container[Node]) -> str | None:
+    """Edges of a relation that do begin or end there; only those that join it to the others, where there are some."""
     some = sorted({fact for node in nodes for fact in facts.of_node(node) if fact.relation == relation})
+    some = [fact for fact in some if fact.source in others] or some
     told = [*map(facts.told, some[:CHOICES]), *(["…"] if len(some) > CHOICES else [])]
     return f"there are: {'; '.join(told)}" if told else None
 

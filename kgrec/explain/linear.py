@@ -55,6 +55,9 @@ class LinearExplainer:
         candidates: NDArray[np.bool_] | None = None,
         k: int = 10,
     ) -> None:
+        if len(scorer.propagation.edge_types) == 1:
+            # interactions are all that it read: facts cannot be reasons
+            snapshot = snapshot.without_knowledge()
         self.snapshot, self.paths = snapshot, Explainer(snapshot, scorer.propagation, config)
         self.effects, self.k = LinearEffects(snapshot, scorer), k
         self.nearby = Nearby(snapshot, self.effects.facts)
@@ -117,14 +120,16 @@ class LinearExplainer:
     def _causes(
         self, listed: GraphSets, item: int, paths: Sequence[EdgeSet], instead_of: int | None, wording: Wording
     ) -> Causes:
-        every = self._near(listed, item, joined(paths))
         necessary, sufficient, texts = None, None, []
         if listed.holds(item):
-            tried, others = every
+            tried, others = self._near(listed, item, joined(paths))
             necessary = listed.necessary(item, tried)
             sufficient = listed.sufficient(item, tried, others)
-            language = wording.language
-            texts = [language.say("rerun.no_set", k=self.k, most=MOST), language.say("rerun.alone", k=self.k)]
+            language, asked = wording.language, joined(tried)
+            texts = [
+                language.say("set.not_found", k=self.k, most=MOST, items=len(asked.items), facts=len(asked.facts)),
+                language.say("set.learned", k=self.k),
+            ]
             if necessary is not None:
                 texts[0] = verdicts.necessary(len(necessary), self.k, language)
             if sufficient:

@@ -54,10 +54,11 @@ def linear_of(run: Run) -> LinearEffects | None:
 
     if not isinstance(run.scorer, LinearScorer):
         return None
-    from kgrec.effects.linear import LinearEffects
+    from kgrec.explain.linear import LinearExplainer
 
-    snapshot = run.snapshot if run.recipe.model.kg else run.snapshot.without_knowledge()
-    return LinearEffects(snapshot, run.scorer)
+    explainer = run.explainer
+    assert isinstance(explainer, LinearExplainer)
+    return explainer.effects
 
 
 def explainer_of(run: Run) -> RerunExplainer:

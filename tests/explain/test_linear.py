@@ -172,6 +172,22 @@ def test_the_rest_that_goes_is_the_persons_and_the_items(
     assert not any(set(one.facts) & far for one in kept)
 
 
+def test_a_network_that_read_no_facts(snapshot: Snapshot) -> None:
+    """No fact is tried: none is read."""
+    bare = snapshot.without_knowledge()
+    scorer = LinearScorer(make_propagation(bare, seed=1, layers=2))
+    explainer = LinearExplainer(snapshot, scorer, ExplainConfig(max_hops=4, paths=8))
+    item = int(ranking_of(snapshot, 7).top(explainer.effects.score(7, explainer.effects.history(7)), 1)[0])
+    found = explainer.explain(7, item, instead_of=item + 1)
+    assert found == LinearExplainer(bare, scorer, ExplainConfig(max_hops=4, paths=8)).explain(
+        7, item, instead_of=item + 1
+    )
+    assert found.causes is not None
+    assert found.causes.sufficient is not None
+    assert {edge.relation.kind for edge in found.causes.sufficient} <= {"interaction"}
+    assert not len(explainer.effects.facts)
+
+
 def test_contrast(explainer: LinearExplainer, snapshot: Snapshot) -> None:
     turned = 0
     for user in (0, 3, 7):
@@ -231,3 +247,31 @@ def test_words(explainer: LinearExplainer, snapshot: Snapshot, lang: str) -> Non
     assert found == explainer.explain(7, item, lang=lang)
     document = found.to_dict()
     assert {"necessary", "sufficient", "contrast"} <= set(document)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_sets_that_are_not_there_are_told_as_what_was_tried(snapshot: Snapshot, lang: str) -> None:
+    drawn = make_propagation(snapshot, seed=1, layers=2, user_vectors=True)
+    x = drawn.x.copy()
+    # people whose own vectors say almost everything
+    x[snapshot.offsets["User"] :] *= 100
+    weights = {name: getattr(drawn, name) for name in ("name", "layer_weights", "edge_types", "forward", "reverse")}
+    scorer = LinearScorer(Propagation.of(snapshot, x=x, **weights))
+    explainer = LinearExplainer(snapshot, scorer, ExplainConfig(max_hops=4, paths=8))
+    say, none, alone = Language.of(lang).say, 0, 0
+    for user in range(0, USERS, 3):
+        scores = explainer.effects.score(user, explainer.effects.history(user))
+        item = int(ranking_of(snapshot, user).top(scores, 1)[0])
+        found = explainer.explain(user, item, lang=lang)
+        assert found.causes is not None
+        if found.causes.necessary is None:
+            none += 1
+            facts = set(explainer.effects.facts.of_node(("Item", item)))
+            facts = facts.union(*(of_path(snapshot, path).drop_facts for path in found.paths))
+            tried = {"items": min(len(explainer.effects.history(user)), 10), "facts": min(len(facts), 10)}
+            assert found.causes.texts[0] == say("set.not_found", k=10, most=10, **tried)
+        if not found.causes.sufficient:
+            alone += 1
+            assert found.causes.texts[1] == say("set.learned", k=10)
+    assert none
+    assert alone
