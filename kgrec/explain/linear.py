@@ -6,7 +6,7 @@ The paths are the heaviest ones (:mod:`kgrec.explain.explainer`); what each does
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.effects import EdgeSet, Fact, Ranking
+from kgrec.effects import EdgeSet, Ranking
 from kgrec.effects.graph_sets import MOST, GraphSets, joined, single
 from kgrec.effects.linear import LinearEffects
 from kgrec.effects.nearby import Nearby
@@ -24,9 +24,8 @@ from kgrec.explain.contrast import nearby_contrast
 from kgrec.explain.edges import named_edges
 from kgrec.explain.explainer import Explainer
 from kgrec.explain.types import Causes, Explanation, Path
-from kgrec.explain.without import nodes_of
+from kgrec.explain.without import cut_of_path, edge_sets
 from kgrec.explain.wording import Wording
-from kgrec.flow.hops import Node
 from kgrec.recommend.linear import LinearScorer
 from kgrec.recommend.lists import SEEN
 
@@ -87,13 +86,18 @@ class LinearExplainer:
         wording = self.paths.wordings.of(lang)
         listed = self.listed(user, tuple(self.paths.history(user, history).tolist()))
         rank = listed.ranking.place(listed.scores, item) if rank is None else rank
-        found = [(self._shown(listed, path, edges, item), edges) for path, edges in self._with_edges(whole.paths)]
+        cuts = [cut_of_path(path) for path in whole.paths]
+        edges = edge_sets(self.snapshot, cuts)
+        found = [
+            (self._shown(listed, path, edges[cut], item), edges[cut])
+            for path, cut in zip(whole.paths, cuts, strict=True)
+        ]
         # heavier ones are the first of those that do as much
         found.sort(key=lambda one: -(one[0].effect or 0.0))
         notes = list(whole.notes)
         if rank is not None and not listed.holds(item):
             notes.append(verdicts.outside(rank, self.k, wording.language))
-        causes = self._causes(listed, item, [edges for _, edges in found], instead_of, wording)
+        causes = self._causes(listed, item, [one for _, one in found], instead_of, wording)
         return replace(whole, rank=rank, paths=tuple(path for path, _ in found), causes=causes, notes=tuple(notes))
 
     def _listed(self, user: int | None, history: tuple[int, ...]) -> GraphSets:
@@ -109,11 +113,6 @@ class LinearExplainer:
         scores = listed.without([edges])
         effect = float(listed.scores[item]) - float(scores[item])
         return replace(path, effect=effect, rank_without=listed.ranking.place(scores, item))
-
-    def _with_edges(self, paths: Sequence[Path]) -> list[tuple[Path, EdgeSet]]:
-        """Paths, each with its own edges."""
-        nodes = nodes_of(self.snapshot, {node.id for path in paths for node in path.nodes})
-        return [(path, edges_of(path, nodes)) for path in paths]
 
     # --- sets
 
@@ -155,20 +154,3 @@ class LinearExplainer:
             single(items[:TRIED], own[:TRIED]),
             single(items[TRIED:], [fact for fact in own[TRIED:] if fact in mine]),
         )
-
-
-def edges_of(path: Path, nodes: Mapping[str, Node]) -> EdgeSet:
-    """The person's interaction and the facts of a path; what others did is held fixed.
-
-    Args:
-        path: of a propagation.
-        nodes: IRI → node.
-    """
-    items, facts = [], []
-    for n, (hop, *ends) in enumerate(zip(path.relations, path.nodes[:-1], path.nodes[1:], strict=True)):
-        if hop.kind == "interaction":
-            items += [nodes[ends[1].id][1]] if n == 0 else []
-            continue
-        source, target = ends if hop.direction == "forward" else reversed(ends)
-        facts.append(Fact(nodes[source.id], hop.name, nodes[target.id]))
-    return EdgeSet(tuple(items), tuple(facts))

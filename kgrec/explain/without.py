@@ -112,7 +112,8 @@ def edge_sets(snapshot: Snapshot, cuts: Iterable[Cut]) -> dict[Cut, EdgeSet]:
     nodes = nodes_of(snapshot, {iri for cut in cuts for source, _, target in cut for iri in (source, target)})
     found = {}
     for cut in cuts:
-        own = {one for one in cut if one[1] == INTERACTS and nodes[one[0]][0] == snapshot.user_type}
+        # a person who is not in the graph has no IRI
+        own = {one for one in cut if one[1] == INTERACTS and (not one[0] or nodes[one[0]][0] == snapshot.user_type)}
         items = sorted(nodes[target][1] for _, _, target in own)
         facts = sorted(Fact(nodes[source], relation, nodes[target]) for source, relation, target in cut - own)
         found[cut] = EdgeSet(tuple(items), tuple(facts))

@@ -84,7 +84,7 @@ def _sample(recipe: Recipe, snapshot: Snapshot, scorer: Scorer, explains: Explai
         for row in reasons
     )
     without = {}
-    # other models answer for their paths, not for what would be without an edge
+    # lists without an edge are drawn of flows alone
     if isinstance(explains, CausalExplainer) and explanations:
         without = lists_without(explains, user, explanations, recipe.report.k)
     history = tuple(items["label"][item] for item in newest_first["item"])

@@ -680,7 +680,7 @@ class Run:
             name: to publish under; by default the recipe's, with that of a run directory of another name.
             lang: language tag of the sentences; by default the recipe's.
             interventions: whether the lists without interactions, facts and entities are written too, where the model
-                has effects.
+                is a flow.
 
         Raises:
             UnknownIdError: no such user; the nearest are named, and nothing is written.

@@ -103,7 +103,7 @@ class OfUser(NamedTuple):
     Attributes:
         person: the user.
         records: the explanations of the list.
-        absences: the list without each of several things; none where the model has no effects.
+        absences: the list without each of several things; none where the model is no flow.
     """
 
     person: Person
@@ -137,7 +137,7 @@ class Recorder:
         candidates: bool ``[num_items]``: which items may be recommended; all by default.
         k: length of a list.
         lang: language tag of the sentences; by default the explainer's.
-        interventions: whether lists without things are worked out too, where the model has effects.
+        interventions: whether lists without things are worked out too, where the model is a flow.
     """
 
     def __init__(
