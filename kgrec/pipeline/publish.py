@@ -29,7 +29,7 @@ class Published:
         to: ``neo4j`` or ``rdf``.
         place: address of the server, or IRI of the graph.
         users, explanations: how many.
-        files: the style and the favourites for Neo4j Browser; for RDF a few queries.
+        files: the style and the favourites for Neo4j Browser; for RDF queries over interventions, if any.
         link: opens one of the explanations in Neo4j Browser.
     """
 
@@ -123,7 +123,10 @@ def _into_rdf(run: Run, recorder: Recorder, ids: list[int], everybody: bool, pro
     with run.published_store() as store:
         number, first = _write(run, RdfPublisher(store), recorder, ids, everybody, progress)
     graph = explanation_graph(run.recipe.base, recorder.run)
-    files = () if first is None else sparql.write_files(run.paths.run / "sparql", graph, first)
+    # the queries ask for interventions
+    files: tuple[Path, ...] = ()
+    if first is not None and recorder.absences is not None:
+        files = sparql.write_files(run.paths.run / "sparql", graph, first)
     return Published(recorder.run, "rdf", graph, len(ids), number, files)
 
 

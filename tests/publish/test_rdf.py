@@ -253,6 +253,8 @@ def test_unpublish(run: Run) -> None:
 def test_everybody(run: Run) -> None:
     done = run.publish("rdf", None, 1, name="small", interventions=False)
     assert done.users == run.snapshot.num_users == done.explanations
+    # queries over interventions would find nothing
+    assert done.files == ()
 
 
 def test_refused_before_anything_is_written(run: Run) -> None:
