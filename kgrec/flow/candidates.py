@@ -43,7 +43,8 @@ class Effort(NamedTuple):
 
 QUICK, THOROUGH = Effort(200, 150, 20, 100, 1), Effort(400, 300, 40, 160, 2)
 """Where folds are taken at random, the quick one gives gates as good on validation users who did not fit them; where
-gates also weigh age, it does not: a move brings up items that were not among few candidates."""
+gates also weigh age, it does not: a move brings up items that were not among few candidates.  Unseen items get the
+thorough one, too."""
 
 
 class Kept:

@@ -20,7 +20,7 @@ from kgrec.flow.channel import Channel
 from kgrec.flow.crew import Crew, crew_of
 from kgrec.flow.dial import Dial
 from kgrec.flow.dial_fit import fit_dial
-from kgrec.flow.folds import Fold, kind_of, make_folds
+from kgrec.flow.folds import Fold, Kind, kind_of, make_folds
 from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.model import Flow
 from kgrec.flow.part import Part
@@ -79,21 +79,21 @@ def fit_flow(
     # a validation part of unseen items alone would say that to be unseen is to be relevant: inner folds hold both
     on_valid = bool(valid.nnz) and kind != "items"
     folds = make_folds(part, kind, config.folds + (not on_valid), config.held_out, seed)
-    gates, in_time = [], kind == "last"
+    gates = []
     with progress.task("fitting the gates", len(folds), "folds") as task:
         for number, fold in enumerate(folds):
             context = Context(config, seed, device, fold.held_out, choices, progress=SILENT if number else progress)
             channels = build(fold.rest, builders, context)
             if not number:
                 _refuse_unknown(config.without, context.built, channels, progress)
-            gates.append(_fit_gates(fold, channels, valid, config, seed + number, in_time, processes))
+            gates.append(_fit_gates(fold, channels, valid, config, seed + number, kind, processes))
             # two builds at a time would be the most that is ever held
             del channels, context
             task.advance()
     channels = build(part, builders, Context(config, seed, device, None, choices))
     if on_valid:
         nothing: sp.csr_array = sp.csr_array(valid - valid)
-        gates.append(_fit_gates(Fold(part, valid), channels, nothing, config, seed + len(folds), in_time, processes))
+        gates.append(_fit_gates(Fold(part, valid), channels, nothing, config, seed + len(folds), kind, processes))
     if not gates:
         progress.say("no user has three items: channels are summed as they are")
         gates = [_plain(channels)]
@@ -185,11 +185,11 @@ def _fit_gates(
     valid: sp.csr_array,
     config: FlowConfig,
     seed: int,
-    in_time: bool,
+    kind: Kind,
     processes: int,
 ) -> Gates:
     rest, items = fold.rest, catalogue(fold.rest)
-    effort = THOROUGH if in_time else QUICK
+    effort = QUICK if kind == "random" else THOROUGH
     names = tuple(one.name for one in channels)
     # the validation part's items are as unseen by these channels as the fold's
     both = sp.csr_array(fold.held_out + valid)
@@ -208,7 +208,7 @@ def _fit_gates(
             recency = {name: gate.recency for name, gate in gates.by_channel.items()}
             near = draw(histories, crew, items, gates, recency, seed + 1, effort)
             # what is held out at random is no younger than the rest: age could only mislead
-            recent = _recency_flows(near, histories, crew) if in_time else None
+            recent = _recency_flows(near, histories, crew) if kind == "last" else None
             ascent = Ascent(near, names, items, histories.log_size, gates, recent)
             gates = ascent.climb()
     return _standardised(gates, near, ascent)
