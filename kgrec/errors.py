@@ -121,9 +121,9 @@ class UnknownIdError(UserError):
 
     def __init__(self, kind: str, wanted: str, known: Iterable[str], labels: Mapping[str, str] | None = None) -> None:
         told = {label: f"{key} ({label})" for label, key in (labels or {}).items()}
-        told |= {key: key for key in known}
+        ids = list(known)
+        told |= {key: key for key in ids}
         self.near = tuple(told[name] for name in nearest(wanted, told))
-        ids = [key for key in told if told[key] == key]
         hint = f"ids are such as {', '.join(ids[:3])}" if ids else None
         if self.near:
             hint = f"nearest: {', '.join(self.near)}"
