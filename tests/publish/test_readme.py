@@ -13,8 +13,8 @@ def test_the_queries_that_the_readme_shows(repository: Path) -> None:
     section = readme[readme.index("## Reasons where people read them") : readme.index("## How good, how fast")]
     runs = ["movielens", "movielens-facts"]
     assert re.findall(r"```cypher\n(.*?)\n```", section, re.DOTALL) == [
-        cypher.one_explanation("movielens/42/480"),
-        cypher.its_paths("movielens/42/480"),
+        cypher.one_explanation("movielens/42/2797"),
+        cypher.its_paths("movielens/42/2797"),
         cypher.reasons_of_user("movielens", "77"),
         cypher.users_of_entity("movielens", "urn:kgrec:Movie/109487"),
         cypher.runs_compared(runs, "42"),
