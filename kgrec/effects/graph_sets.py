@@ -79,19 +79,8 @@ class GraphSets:
             mine = set(kept)
             return self._listed(self.without([one for one in order if one not in mine]), item)
 
-        # twice as many at each step, then between the last two
-        low, high = -1, 0
-        while high < len(order) and not enough(order[:high]):
-            low, high = high, min(max(2 * high, 1), len(order))
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if enough(order[:middle]) else (middle, high)
-        kept = list(order[:high])
-        for one in reversed(order[:high][:GIVEN_BACK]):
-            rest = [other for other in kept if other is not one]
-            if enough(rest):
-                kept = rest
-        return kept
+        # with all of them nothing is gone
+        return fewest(order, enough, least=0) or []
 
     def contrast(
         self, above: int, below: int, tried: Sequence[EdgeSet]
@@ -136,28 +125,29 @@ def joined(edges: Sequence[EdgeSet]) -> EdgeSet:
     )
 
 
-def fewest(order: Sequence[EdgeSet], done: Callable[[Sequence[EdgeSet]], bool]) -> list[EdgeSet] | None:
+def fewest(order: Sequence[EdgeSet], done: Callable[[Sequence[EdgeSet]], bool], least: int = 1) -> list[EdgeSet] | None:
     """The first edges with which it is done, then what is superfluous among them is given back.
 
     Args:
         order: of the edges, those that do most first.
         done: whether some of them are enough; every question is worked out.
+        least: how many there are at least, 0 or 1.
 
     Returns:
         None where not even all of them are enough.
     """
     # twice as many at each step, then between the last two
-    low, high = 0, 1
+    low, high = least - 1, least
     while not done(order[:high]):
         if high >= len(order):
             return None
-        low, high = high, min(2 * high, len(order))
+        low, high = high, min(max(2 * high, 1), len(order))
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if done(order[:middle]) else (middle, high)
     some = list(order[:high])
     for one in reversed(order[:high][:GIVEN_BACK]):
         rest = [other for other in some if other is not one]
-        if rest and done(rest):
+        if len(rest) >= least and done(rest):
             some = rest
     return some
