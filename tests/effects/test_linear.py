@@ -17,10 +17,10 @@ from kgrec.effects.adjacency import AdjacencyEdits
 from kgrec.effects.edited import edited
 from kgrec.effects.linear import LinearEffects, by_type
 from kgrec.errors import UserError
-from kgrec.models.propagation import Propagation, build_adjacency
+from kgrec.models.propagation import build_adjacency
 from kgrec.recommend.linear import LinearScorer
 from tests.effects.conftest import edges
-from tests.explain.conftest import make_propagation, make_snapshot
+from tests.explain.conftest import make_propagation, make_snapshot, over
 
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
@@ -52,23 +52,6 @@ def snapshot() -> Snapshot:
 def effects(request: pytest.FixtureRequest, snapshot: Snapshot) -> LinearEffects:
     propagation = make_propagation(snapshot, seed=2, layers=3, user_vectors=request.param)
     return LinearEffects(snapshot, LinearScorer(propagation))
-
-
-def over(snapshot: Snapshot, propagation: Propagation) -> LinearScorer:
-    """The same parameters over another graph; edge types that have lost their last edge carry nothing."""
-    there = {table.key for table in snapshot.graph_tables().edges}
-    kept = [n for n, kind in enumerate(propagation.edge_types) if kind in there]
-    return LinearScorer(
-        Propagation.of(
-            snapshot,
-            name="reference",
-            x=propagation.x,
-            layer_weights=propagation.layer_weights,
-            edge_types=[propagation.edge_types[n] for n in kept],
-            forward=propagation.forward[kept],
-            reverse=propagation.reverse[kept],
-        )
-    )
 
 
 def whole(effects: LinearEffects, user: int, intervention: Intervention, asked: list[int]) -> NDArray[np.float32]:

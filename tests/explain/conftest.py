@@ -14,7 +14,7 @@ from kgrec.dataset.snapshot import (
     RELATIONS_SCHEMA,
     Snapshot,
 )
-from kgrec.recommend.linear import Propagation
+from kgrec.recommend.linear import LinearScorer, Propagation
 
 Edge = tuple[str, int, str, str, int, str]
 
@@ -61,6 +61,23 @@ def make_propagation(snapshot: Snapshot, *, seed: int = 0, layers: int = 3, user
         edge_types=kinds,
         forward=rng.uniform(0.2, 2.0, len(kinds)),
         reverse=rng.uniform(0.2, 2.0, len(kinds)),
+    )
+
+
+def over(snapshot: Snapshot, propagation: Propagation) -> LinearScorer:
+    """The same parameters over another graph; edge types that have lost their last edge carry nothing."""
+    there = {table.key for table in snapshot.graph_tables().edges}
+    kept = [n for n, kind in enumerate(propagation.edge_types) if kind in there]
+    return LinearScorer(
+        Propagation.of(
+            snapshot,
+            name="reference",
+            x=propagation.x,
+            layer_weights=propagation.layer_weights,
+            edge_types=[propagation.edge_types[n] for n in kept],
+            forward=propagation.forward[kept],
+            reverse=propagation.reverse[kept],
+        )
     )
 
 

@@ -20,7 +20,7 @@ from kgrec.explain.tree import render
 from kgrec.explain.types import Edge, Path
 from kgrec.models.propagation import Propagation
 from kgrec.recommend.linear import LinearScorer
-from tests.explain.conftest import make_propagation, make_snapshot
+from tests.explain.conftest import make_propagation, make_snapshot, over
 
 USERS, ITEMS = 30, 60
 TOLERANCE = 1e-5
@@ -48,19 +48,9 @@ def explainer(snapshot: Snapshot) -> LinearExplainer:
 
 
 def scores_of(explainer: LinearExplainer, user: int, gone: Intervention) -> NDArray[np.float32]:
-    p, after = explainer.effects.scorer.propagation, edited(explainer.snapshot, user, gone)
-    there = {table.key for table in after.graph_tables().edges}
-    kept = [n for n, kind in enumerate(p.edge_types) if kind in there]
-    again = Propagation.of(
-        after,
-        name="again",
-        x=p.x,
-        layer_weights=p.layer_weights,
-        edge_types=[p.edge_types[n] for n in kept],
-        forward=p.forward[kept],
-        reverse=p.reverse[kept],
-    )
-    return LinearScorer(again).score(after.matrix("train")[[user]], np.array([user]))[0]
+    after = edited(explainer.snapshot, user, gone)
+    again = over(after, explainer.effects.scorer.propagation)
+    return again.score(after.matrix("train")[[user]], np.array([user]))[0]
 
 
 def ranking_of(snapshot: Snapshot, user: int) -> Ranking:
