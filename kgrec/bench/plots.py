@@ -67,6 +67,8 @@ def _difference(by_set: Mapping[str, list[Mapping[str, Any]]], part: str) -> Fig
         )
         axes.set_yticks(range(len(told)), [row["model"] for row in told], fontsize=7)
         axes.axvline(0, color="black", linewidth=0.8)
+        # labels of more ticks run into each other
+        axes.locator_params(axis="x", nbins=5)
         axes.set(title=dataset, xlabel=f"{METRIC} − {REFERENCE} ({part}), 95 %")
     return figure
 
