@@ -15,8 +15,6 @@ from kgrec.flow.recency import POWERS
 from kgrec.flow.softmax import tables
 
 SWEEPS = 3
-STANDARD_ERRORS = 1.0
-"""A move must gain so many standard errors (over users, paired): less is luck."""
 
 FlowsAt = Callable[[str, float], NDArray[np.float32]]
 """Channel and power of recency → its flows at the candidates ``[U, K]``."""
@@ -34,6 +32,7 @@ class Ascent:
         log_size: ``log n_u``, ``[U]``.
         gates: where it starts.
         flows_at: gives a channel's flows with another recency; None where there are no times.
+        errors: a move must gain so many standard errors (over users, paired): less is luck.
     """
 
     def __init__(
@@ -44,11 +43,12 @@ class Ascent:
         log_size: NDArray[np.float64],
         gates: Gates,
         flows_at: FlowsAt | None,
+        errors: float,
     ) -> None:
         flows, self.level, self.features, log_weight, self.relevant, self.log_degree = tables(candidates, catalogue)
         self.flows = {name: np.ascontiguousarray(flows[:, c]) for c, name in enumerate(names)}
         self.log_size = log_size.astype(np.float32)
-        self.names, self.gates, self.flows_at = names, gates, flows_at
+        self.names, self.gates, self.flows_at, self.errors = names, gates, flows_at, errors
         self.wanted = self.relevant.sum(axis=1)
         self.users = self.wanted > 0
         self.missing = np.where(np.isfinite(log_weight), 0.0, -np.inf).astype(np.float32)
@@ -118,7 +118,7 @@ class Ascent:
         for gates, now, flow in moves:
             difference = now - self.now
             gain, error = difference.mean(), difference.std() / np.sqrt(len(difference))
-            if gain > STANDARD_ERRORS * error and (best is None or gain > best[0]):
+            if gain > self.errors * error and (best is None or gain > best[0]):
                 best = (gain, gates, flow)
         if best is None:
             return False

@@ -203,13 +203,13 @@ def _fit_gates(
     histories = Histories.of(known, None if rest.times is None else rest.times[users], wanted, universe)
     with crew_of(universe.channels(channels), processes) as crew:
         first = draw(histories, crew, items, None, {}, seed, effort)
-        gates = fit_softmax(first, names, items, histories.log_size, seed, effort.steps)
+        gates = fit_softmax(first, names, items, histories.log_size, seed, effort.steps, effort.l2)
         for _ in range(effort.rounds):
             recency = {name: gate.recency for name, gate in gates.by_channel.items()}
             near = draw(histories, crew, items, gates, recency, seed + 1, effort)
             # what is held out at random is no younger than the rest: age could only mislead
             recent = _recency_flows(near, histories, crew) if kind == "last" else None
-            ascent = Ascent(near, names, items, histories.log_size, gates, recent)
+            ascent = Ascent(near, names, items, histories.log_size, gates, recent, effort.errors)
             gates = ascent.climb()
     return _standardised(gates, near, ascent)
 

@@ -9,8 +9,8 @@ from kgrec.flow import kernels
 from kgrec.flow.candidates import Candidates
 from kgrec.flow.gates import Catalogue, Gate, Gates
 
-BATCH, LEARNING_RATE, L2 = 256, 0.05, 1e-3
-"""Users a step of Adam, its rate (a third of it in the last third of the steps), penalty of the powers."""
+BATCH, LEARNING_RATE = 256, 0.05
+"""Users a step of Adam, its rate (a third of it in the last third of the steps)."""
 
 
 def fit_softmax(
@@ -19,7 +19,8 @@ def fit_softmax(
     catalogue: Catalogue,
     log_size: NDArray[np.float64],
     seed: int,
-    steps: int = 160,
+    steps: int,
+    l2: float,
 ) -> Gates:
     """Adam on the cross entropy of what is to be found, users alike; every channel starts with the same spread.
 
@@ -30,6 +31,7 @@ def fit_softmax(
         log_size: ``log n_u``, ``[U]``.
         seed: of the users of a step.
         steps: of Adam.
+        l2: penalty of the powers.
     """
     channels = len(names)
     spread = np.array([candidates.flows[:, c][candidates.items >= 0].std() for c in range(channels)])
@@ -62,7 +64,7 @@ def fit_softmax(
             out,
         )
         slope = np.concatenate([out[0, :-1] * strength, out[1, :-1], out[2, :-1], out[:, -1]]) / max(len(some), 1)
-        slope[channels : 3 * channels] += 2 * L2 * theta[channels : 3 * channels]
+        slope[channels : 3 * channels] += 2 * l2 * theta[channels : 3 * channels]
         mean = 0.9 * mean + 0.1 * slope
         square = 0.999 * square + 0.001 * slope**2
         rate = LEARNING_RATE if step <= steps * 2 / 3 else LEARNING_RATE / 3

@@ -119,7 +119,7 @@ def test_gradient_kernel_agrees_with_finite_differences() -> None:
 def test_softmax_fit_ends_where_the_penalised_loss_is_flat() -> None:
     some, items = random_candidates(3), catalogue(ITEMS, 3)
     log_size = np.log1p(np.random.default_rng(3).integers(1, 30, USERS))
-    gates = fit_softmax(some, NAMES, items, log_size, seed=0)
+    gates = fit_softmax(some, NAMES, items, log_size, 0, 160, 1e-3)
     start = np.concatenate([np.full(CHANNELS, 0.3), np.zeros(2 * CHANNELS), [0.1, 0.0, 0.0]])
     values = list(gates.by_channel.values())
     end = np.concatenate(
@@ -131,7 +131,7 @@ def test_softmax_fit_ends_where_the_penalised_loss_is_flat() -> None:
 def test_a_channel_without_any_flow_gets_no_gate() -> None:
     some, items = random_candidates(1), catalogue(ITEMS, 1)
     some.flows[:, 1] = 0.0
-    gates = fit_softmax(some, NAMES, items, np.ones(USERS), seed=0)
+    gates = fit_softmax(some, NAMES, items, np.ones(USERS), 0, 160, 1e-3)
     assert gates.by_channel["b"].strength == 0.0
     assert gates.by_channel["a"].strength > 0.0
     assert all(np.isfinite([g.strength, g.user_power, g.item_power]).all() for g in gates.by_channel.values())
@@ -225,7 +225,7 @@ def make_ascent(seed: int) -> tuple[Ascent, Catalogue, Candidates]:
     def flows_at(name: str, power: float) -> NDArray[np.float32]:
         return others[power][NAMES.index(name)]
 
-    return Ascent(some, NAMES, items, np.log1p(rng.integers(1, 30, USERS)), gates, flows_at), items, some
+    return Ascent(some, NAMES, items, np.log1p(rng.integers(1, 30, USERS)), gates, flows_at, 1.0), items, some
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -271,7 +271,7 @@ def test_the_climb_turns_noise_off_and_keeps_what_is_right() -> None:
     some = Candidates(items, np.zeros((users, width), dtype=np.float32), relevant, flows)
     level = Catalogue(np.full(width, 5.0), np.zeros(width))
     start = Gates({"right": Gate(0.2), "noise": Gate(1.0)}, (0.0, 0.0, 0.0))
-    ascent = Ascent(some, ("right", "noise"), level, np.ones(users), start, None)
+    ascent = Ascent(some, ("right", "noise"), level, np.ones(users), start, None, 1.0)
     before = ascent.now.mean()
     found = ascent.climb(sweeps=8).by_channel
     share = found["noise"].strength * noise.std() / (found["right"].strength * right.std())
@@ -282,7 +282,7 @@ def test_the_climb_turns_noise_off_and_keeps_what_is_right() -> None:
 def test_nobody_to_learn_from_changes_nothing() -> None:
     ascent, _, some = make_ascent(0)
     some.relevant[:] = False
-    empty = Ascent(some, NAMES, catalogue(ITEMS), np.ones(USERS), ascent.gates, None)
+    empty = Ascent(some, NAMES, catalogue(ITEMS), np.ones(USERS), ascent.gates, None, 1.0)
     assert empty.climb() == ascent.gates
 
 
