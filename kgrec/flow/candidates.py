@@ -48,8 +48,8 @@ class Effort(NamedTuple):
 QUICK, THOROUGH = Effort(200, 150, 20, 100, 1, 0.1, 0.5), Effort(400, 300, 40, 160, 2, 0.03, 0.0)
 """Where folds are taken at random, the quick one gives gates as good on validation users who did not fit them; where
 gates also weigh age, it does not: a move brings up items that were not among few candidates.  Unseen items get the
-thorough one, too.  Powers that are hardly held back fit the users at hand, and are worth less once channels are built on
-more data: both penalties were chosen on splits of training and validation parts, refits among them."""
+thorough one, too.  Powers that are hardly held back fit the users at hand, and are worth less once channels are built
+on more data: both penalties were chosen on splits of training and validation parts, refits among them."""
 
 
 class Kept:
