@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from kgrec.bench.table import ORDER
 
 COLOURS = dict(zip(ORDER, ("#c0392b", "#2c3e50", "#2980b9", "#95a5a6")))
 METRIC = "ndcg@10"
+LINE = 0.045
+"""Height of a line of text, as a share of a picture's."""
 
 
 def draw(document: Mapping[str, Any], part: str, folder: Path) -> list[Path]:
@@ -38,15 +40,39 @@ def _cost(by_set: Mapping[str, list[Mapping[str, Any]]], part: str) -> Figure:
     """NDCG@10 against CPU seconds of a fit."""
     figure = Figure(figsize=(5 * len(by_set), 4), layout="constrained")
     for axes, (dataset, rows) in zip(figure.subplots(1, len(by_set), squeeze=False)[0], by_set.items()):
-        for row in rows:
-            if row["group"] == "ablation":
-                continue
-            x, y = max(row["cpu_s"], 1e-3), row[part]["metrics"][METRIC]
-            axes.scatter(x, y, color=COLOURS[row["group"]])
-            axes.annotate(row["model"], (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7)
+        drawn = sorted(
+            (row for row in rows if row["group"] != "ablation"), key=lambda row: row[part]["metrics"][METRIC]
+        )
+        points = [(max(row["cpu_s"], 1e-3), row[part]["metrics"][METRIC]) for row in drawn]
         axes.set(title=dataset, xscale="log", xlabel="CPU seconds of a fit", ylabel=f"{METRIC} ({part})")
-        axes.margins(0.15)
+        for row, point in zip(drawn, points):
+            axes.scatter(*point, color=COLOURS[row["group"]])
+        axes.margins(0.1)
+        low, high = axes.get_ylim()
+        # names stand in a column beside the picture: models of one accuracy would write over each other
+        for row, point, height in zip(drawn, points, _apart([(y - low) / (high - low) for _, y in points], LINE)):
+            axes.annotate(
+                row["model"],
+                point,
+                xytext=(1.04, height),
+                textcoords="axes fraction",
+                fontsize=7,
+                verticalalignment="center",
+                arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.5, "shrinkA": 1, "shrinkB": 3},
+            )
     return figure
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Rising heights moved as little as keeps them a gap apart, and as low as 1 if there is room."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + gap) if placed else height)
+    ceiling = max(1.0, gap * (len(placed) - 1))
+    for n in reversed(range(len(placed))):
+        placed[n] = min(placed[n], ceiling)
+        ceiling = placed[n] - gap
+    return placed
 
 
 def _difference(by_set: Mapping[str, list[Mapping[str, Any]]], part: str) -> Figure:
