@@ -87,6 +87,11 @@ def rebuilt(
     part = replace(before, content=content)
     channels = {channel.name: channel for channel in flow.channels}
     built: dict[str, Any] = {name: (channels[name],) for name in ("ease", "low") if name in channels}
+    # a channel whose gate is 0 is kept only inside those that are made from it
+    for name, chained, place in (("ease", "ease>similar", slice(0, 1)), ("low", "similar>low", slice(1, 3))):
+        if name not in built and (of := channels.get(chained)) is not None:
+            ends = of.sources if of.targets is None else of.targets
+            built[name] = (replace(of, name=name, factors=of.factors[place], sources=ends, targets=ends),)
     context = Context(config, built=built)
     made = {}
     for builder in (Knowledge(), Around(), EaseThenSimilar(), SimilarThenLow()):

@@ -69,7 +69,10 @@ def test_a_thousand_paths_of_the_flow_are_read_back(
     worded = [replace(path, text=wording.sentence(path.nodes, path.relations, path.weight < 0)) for path in paths]
     assert len(worded) > 1000
     assert any(path.weight < 0 for path in worded)
-    assert check(worded, lang) == {"interaction", "fact", "co-preference", "latent", "similarity", "sequence"}
+    told_of = check(worded, lang)
+    assert told_of >= {"interaction", "fact", "latent", "similarity"}
+    # of the others those that the model has a gate for
+    assert told_of <= {"interaction", "fact", "co-preference", "latent", "similarity", "sequence"}
     # these are the explainer's own sentences
     explainer = FlowExplainer(small_run.snapshot, small_run.scorer, small_run.recipe.explain)
     explained = explainer.explain(*pairs[0], paths=3, lang=lang).paths
