@@ -67,11 +67,14 @@ class Builder(ABC):
         name: of the family; its channels are called ``name`` or ``name:detail``.
         after: families that are built before, where they are switched on.
         apart: no other family's channels walk the same paths; those of one family may.
+        keeps: families that stay in the model beside this one whatever their gates: later items are placed
+            by them.
     """
 
     name: ClassVar[str]
     after: ClassVar[tuple[str, ...]] = ()
     apart: ClassVar[bool] = False
+    keeps: ClassVar[tuple[str, ...]] = ()
 
     def missing(self, part: Part) -> str | None:
         """Why the family cannot be made from these data, for example ``no item has a text``; None where it can."""

@@ -250,13 +250,14 @@ def _plain(channels: tuple[Channel, ...]) -> Gates:
 def _compact(
     channels: tuple[Channel, ...], gates: list[Gates], dial: Dial | None
 ) -> tuple[tuple[Channel, ...], list[Gates]]:
-    """Without the channels whose gate is 0 in every fold and wherever the dial stands; a channel that a fold had not
-    gets the gate 0 there."""
+    """Without the channels whose gate is 0 in every fold and wherever the dial stands, unless one that stays needs
+    them; a channel that a fold had not gets the gate 0 there."""
     off = Gate(0.0)
     dialled = frozenset() if dial is None else dial.channels
-    kept = tuple(
-        one for one in channels if one.name in dialled or any(g.by_channel.get(one.name, off).strength for g in gates)
-    )
+    used = {c.name for c in channels if c.name in dialled or any(g.by_channel.get(c.name, off).strength for g in gates)}
+    families = {one.family for one in channels if one.name in used}
+    needed = {name for builder in chosen(sorted(families), ()) for name in builder.keeps} if families else set()
+    kept = tuple(one for one in channels if one.name in used or one.family in needed)
     return kept, [replace(g, by_channel={one.name: g.by_channel.get(one.name, off) for one in kept}) for g in gates]
 
 

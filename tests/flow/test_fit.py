@@ -18,6 +18,7 @@ from kgrec.errors import StaleError
 from kgrec.flow import Flow, FlowConfig, fit_flow
 from kgrec.flow.candidates import coefficient
 from kgrec.flow.channel import Channel
+from kgrec.flow.gates import Gate, Gates
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import training_times
 from kgrec.flow.recency import weigh
@@ -108,6 +109,16 @@ def test_a_refit_keeps_gates_and_choices_and_builds_on_more(world: World, flow: 
     histories, users = users_of(world.snapshot, 6)
     scorer = flow.scorer(world.snapshot)
     assert same.scorer(world.snapshot).score(histories, users).tobytes() == scorer.score(histories, users).tobytes()
+
+
+def test_what_places_new_items_stays_without_a_gate_of_its_own(world: World, flow: Flow) -> None:
+    gates = Gates({one.name: Gate(1.0 * (one.name == "content")) for one in world.all_channels}, (0.1, 0.0, 0.0))
+    alone = replace(flow, channels=tuple(world.all_channels), gates=(gates,), dial=None)
+    refit = alone.refit(world.snapshot, text=world.text, kg=world.kg)
+    assert {one.name for one in refit.channels} == {"content", "low"}
+    histories, users = users_of(world.snapshot, 6)
+    ours, theirs = (one.scorer(world.snapshot).score(histories, users) for one in (refit, refit.without("low")))
+    assert np.array_equal(ours, theirs)
 
 
 def test_a_loaded_model_scores_and_refits_the_same(world: World, flow: Flow, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Content(Builder):
 
     name: ClassVar[str] = "content"
     after: ClassVar[tuple[str, ...]] = ("low",)
+    keeps: ClassVar[tuple[str, ...]] = ("low",)
 
     def missing(self, part: Part) -> str | None:
         known = part.content.links is not None or part.content.text is not None
