@@ -167,7 +167,7 @@ def test_train_shows_what_each_channel_adds(kgrec: Kgrec, places: list[str], sma
     assert head[:3] == ["channel", "kind", "gate"]
     document = small_run.channels()
     assert [row[0] for row in rows] == [one["name"] for one in document["channels"]]
-    assert {"ease", "kg", "text"} <= {row[0] for row in rows}
+    assert {"learned", "kg", "text"} <= {row[0] for row in rows}
     assert f"{document['ndcg']:.4f}" in answer.out
 
 

@@ -44,7 +44,7 @@ def test_what_channels_add_is_what_their_removal_takes(small_run: Run) -> None:
     assert table["ndcg"] == pytest.approx(validation_ndcg(validation, scorer), abs=1e-6)
     names = [channel.name for channel in scorer.flow.channels]
     assert [one["name"] for one in table["channels"]] == names
-    for name in ("ease", "kg", "text"):
+    for name in ("learned", "kg", "text"):
         row = table["channels"][names.index(name)]
         left = scorer.flow.without(name).scorer(snapshot)
         # taking out a family takes out all its channels: those of `kg` have names of their own
