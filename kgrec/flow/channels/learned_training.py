@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.functional import embedding_bag
 
 BATCH = 64
 LEARNING_RATE, FEATURE_RATE, WEIGHT_DECAY = 1e-3, 3e-4, 0.1
@@ -94,8 +95,7 @@ class _Factors(nn.Module):
         self.target = nn.Parameter(torch.from_numpy(np.array(target)))
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(TEMPERATURE))))
         self.rows = nn.ParameterList()
-        # constant, so that its product has a right gradient whatever its layout
-        self.links = None if links is None else (_csr(links), _csr(sp.csr_array(links.T)))
+        self.links = None if links is None else (_bags(links), _bags(sp.csr_array(links.T)))
         self.text = None if text is None else torch.from_numpy(np.array(text, dtype=np.float32))
         for width in (one.shape[1] for one in (links, text) if one is not None):
             # of the sources, and of the targets beside them: one product serves both
@@ -103,7 +103,7 @@ class _Factors(nn.Module):
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> _Factors:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.links = None if self.links is None else (fn(self.links[0]), fn(self.links[1]))
+        self.links = None if self.links is None else (self.links[0].to(fn), self.links[1].to(fn))
         self.text = None if self.text is None else fn(self.text)
         return self
 
@@ -111,7 +111,7 @@ class _Factors(nn.Module):
         shares: list[Any] = []
         if self.links is not None:
             product: Any = _Product.apply
-            shares.append(product(*self.links, self.rows[0]))
+            shares.append(product(self.rows[0], *self.links))
         if self.text is not None:
             shares.append(self.text @ self.rows[-1])
         if not shares:
@@ -134,31 +134,40 @@ class _Factors(nn.Module):
             return source.cpu().numpy().copy(), target.cpu().numpy().copy()
 
 
+class _Bags(NamedTuple):
+    """A constant CSR matrix: every row a bag of weighted columns."""
+
+    columns: torch.Tensor
+    begin: torch.Tensor
+    weight: torch.Tensor
+
+    def times(self, rows: torch.Tensor) -> torch.Tensor:
+        """The product with a dense matrix."""
+        return embedding_bag(self.columns, rows, self.begin, mode="sum", per_sample_weights=self.weight)
+
+    def to(self, fn: Callable[[torch.Tensor], torch.Tensor]) -> _Bags:
+        return _Bags(*map(fn, self))
+
+
+def _bags(matrix: sp.csr_array) -> _Bags:
+    columns, begin = matrix.indices.astype(np.int64), matrix.indptr[:-1].astype(np.int64)
+    return _Bags(*map(torch.from_numpy, (columns, begin, matrix.data.astype(np.float32))))
+
+
 class _Product(torch.autograd.Function):
-    """``features @ parameter``; the gradient is a product with the transpose, which is kept."""
+    """``features @ parameter``; the gradient is a product with the transpose, which is kept.
+
+    On one core several times faster than the gradients of PyTorch's own sparse products and bags.
+    """
 
     @staticmethod
-    def forward(ctx: Any, features: torch.Tensor, turned: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, parameter: torch.Tensor, features: _Bags, turned: _Bags) -> torch.Tensor:
         ctx.turned = turned
-        return features @ parameter
+        return features.times(parameter)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None, torch.Tensor]:
-        return None, None, ctx.turned @ gradients[0]
-
-
-def _csr(matrix: sp.csr_array) -> torch.Tensor:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
-        warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled")
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int64)),
-            torch.from_numpy(matrix.indices.astype(np.int64)),
-            torch.from_numpy(matrix.data.astype(np.float32)),
-            matrix.shape,
-        )
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        return ctx.turned.times(gradients[0].contiguous()), None, None
 
 
 def _split(histories: sp.csr_array, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
