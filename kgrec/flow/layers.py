@@ -13,7 +13,6 @@ adds them up with the gates and the prior, and gives the scores of :class:`~kgre
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +26,7 @@ from torch_geometric.nn import SimpleConv
 from kgrec.flow.graph import SOURCE, TARGET
 from kgrec.flow.model import Flow
 from kgrec.flow.recency import weigh
+from kgrec.models.sparse import sparse_notes_off
 
 NARROW = 1024
 """Entities of a literal channel up to which it is a low-rank one, with a dimension for each entity."""
@@ -220,7 +220,5 @@ def _link(data: HeteroData, store: Any, fused: bool) -> Link:
 
 
 def _csr(index: Tensor, weight: Tensor, size: tuple[int, ...]) -> Tensor:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled")
+    with sparse_notes_off():
         return torch.sparse_coo_tensor(index, weight, size).coalesce().to_sparse_csr()

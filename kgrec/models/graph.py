@@ -15,7 +15,6 @@ both directions, ``Aᵀ`` has the same pattern: its values are ``A``'s, each tak
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from torch.autograd.function import once_differentiable
 from torch_geometric.data import HeteroData
 
 from kgrec.models.propagation import EdgeType
+from kgrec.models.sparse import csr_tensor
 
 
 class StackedGraph(nn.Module):
@@ -144,7 +144,4 @@ class _Matmul(torch.autograd.Function):
 
 
 def _csr(crow: Tensor, column: Tensor, values: Tensor) -> Tensor:
-    size = (len(crow) - 1, len(crow) - 1)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(crow, column, values, size, check_invariants=False)
+    return csr_tensor(crow, column, values, (len(crow) - 1, len(crow) - 1))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 _NOTES = (
     ".*does not have many workers",
     ".*LeafSpec.*is deprecated",
+    "GPU available but not used",
     "Starting from v1.9.0, `tensorboardX`",
 )
 

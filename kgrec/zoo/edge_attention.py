@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from kgrec.models.sparse import csr_tensor
 
 
 class EdgeAttention(nn.Module):
@@ -57,11 +58,11 @@ class EdgeAttention(nn.Module):
 
     def matrix(self, values: Tensor) -> Tensor:
         """``A [n, S]`` of the edges' values ``[E]``."""
-        return _csr(self.crow, self.column, values, self.shape)
+        return csr_tensor(self.crow, self.column, values, self.shape)
 
     def transposed(self, values: Tensor) -> Tensor:
         """``Aᵀ [S, n]`` of the edges' values ``[E]``."""
-        return _csr(self.back_crow, self.back_column, values[self.mirror], self.shape[::-1])
+        return csr_tensor(self.back_crow, self.back_column, values[self.mirror], self.shape[::-1])
 
     def inner(self, left: Tensor, right: Tensor) -> Tensor:
         """``<left_t, right_row>`` of every edge: ``[n, d]``, ``[S, d]`` → ``[E]``."""
@@ -97,9 +98,3 @@ class _Sum(torch.autograd.Function):
         weight, value = ctx.saved_tensors
         grad = grad.contiguous()
         return ctx.edges.inner(grad, value), ctx.edges.transposed(weight) @ grad, None
-
-
-def _csr(crow: Tensor, column: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(crow, column, values, shape, check_invariants=False)

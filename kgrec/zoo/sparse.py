@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from kgrec.models.sparse import csr_tensor
 
 
 class ConstantProduct(nn.Module):
@@ -56,9 +57,7 @@ class ConstantProduct(nn.Module):
 
     def _csr(self, name: str, rows: int, columns: int) -> Tensor:
         crow, column, value = (getattr(self, f"{name}_{part}") for part in ("crow", "column", "value"))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-            return torch.sparse_csr_tensor(crow, column, value, (rows, columns), check_invariants=False)
+        return csr_tensor(crow, column, value, (rows, columns))
 
 
 class _Product(torch.autograd.Function):
