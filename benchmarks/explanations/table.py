@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.explanations.judge import SIZES, difference, figures
 from kgrec.bench.cells import write_json
-from kgrec.bench.results import machine
+from kgrec.bench.machine import machine
 from kgrec.pipeline.stage import library_versions
 
 FORMAT = 1

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +15,16 @@ from kgrec.bench.cells import Cell, write_json
 from kgrec.bench.contenders import CONTENDERS, REFERENCE
 from kgrec.bench.intervals import differences, mean_over_seeds
 from kgrec.bench.lists import load_lists
+from kgrec.bench.machine import machine, made_elsewhere, versions
 from kgrec.bench.measure import Figures, Measure, Part, figures_file, load_figures, save_figures
 from kgrec.bench.plan import DATASETS
 from kgrec.bench.published import PUBLISHED
 from kgrec.bench.runner import Runner
-from kgrec.pipeline.stage import library_versions
 from kgrec.tune.prepare import Prepared
 
 FILE = "quality.json"
 FORMAT = 1
 DIGITS = 6
-
-ALSO = ("scipy", "implicit", "numba")
-"""Libraries that decide results here, besides those of the pipeline."""
 
 Record = Mapping[str, Any]
 
@@ -116,7 +110,7 @@ class Results:
             "format": FORMAT,
             "command": self.command,
             "machine": machine(),
-            "versions": {**library_versions(), **{name: version(name) for name in ALSO}},
+            "versions": versions(),
             "protocol": PROTOCOL,
             "datasets": {**self.before.get("datasets", {}), **datasets},
             "readings": self.readings,
@@ -142,10 +136,12 @@ class Results:
                 prefix + "low": _round(low),
                 prefix + "high": _round(high),
             }
-        return {**row, **{key: record[key] for key in ("cpu_s", "wall_s", "peak_mb", "name", "settings", "choices")}}
+        row |= {key: record[key] for key in ("cpu_s", "wall_s", "peak_mb", "name", "settings", "choices")}
+        return row | ({key: record[key] for key in ("machine", "versions")} if made_elsewhere(record) else {})
 
     def _choice(self, cell: Cell) -> dict[str, Any]:
-        return {key: value for key, value in self.records[cell].items() if key not in ("key", "fit", "seed")}
+        left_out = {"key", "fit", "seed"} | (set() if made_elsewhere(self.records[cell]) else {"machine", "versions"})
+        return {key: value for key, value in self.records[cell].items() if key not in left_out}
 
     def _reference(self, cell: Cell, part: Part) -> Figures | None:
         return self.figures.get((Cell(cell.dataset, REFERENCE, cell.fit, 0), part))
@@ -178,8 +174,10 @@ class Results:
                 mine = [self.figures[cell, part] for cell in cells if (cell, part) in self.figures]
                 if mine:
                     row[part] = self._part(cells[0], part, mine)
+            # what another machine used is told only where there is nothing else
+            here = [cell for cell in cells if not made_elsewhere(self.records[cell])] or cells
             for name in ("cpu_s", "peak_mb"):
-                row[name] = _round(float(np.mean([self.records[cell][name] for cell in cells])))
+                row[name] = _round(float(np.mean([self.records[cell][name] for cell in here])))
             yield row
 
     def _part(self, cell: Cell, part: Part, mine: list[Figures]) -> dict[str, Any]:
@@ -228,7 +226,8 @@ PROTOCOL = (
     "choices, fitted on both) from both; low and high: 95 % paired bootstrap interval over users of the difference in "
     "NDCG@10 to EASE of the same fit (1,000 draws); one thread a cell; cpu_s and peak_mb: of the cell's own process, "
     "cpu_s of the fit with everything that it chooses and the import of its libraries, of 'train+valid' of the second "
-    "fit alone; baselines' search for "
+    "fit alone; a cell made on another machine says so, and the table's seconds and memory are this machine's where it "
+    "made any of a row's cells; baselines' search for "
     "settings, text and KG vectors are counted apart (choices, datasets)"
 )
 
@@ -249,18 +248,6 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         **counts,
         **seconds,
     }
-
-
-def machine() -> dict[str, Any]:
-    """Cores, memory and processor; nothing that names the machine."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    except (OSError, ValueError):
-        memory = float("nan")
-    return {"cpu": name, "cores": os.cpu_count(), "ram_gb": round(memory, 1), "system": platform.system()}
 
 
 def _commit() -> str | None:

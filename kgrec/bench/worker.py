@@ -21,6 +21,7 @@ from typing import Any
 from kgrec.bench.cells import RECORD, Cell, read_record, write_json
 from kgrec.bench.contenders import CONTENDERS, Contender
 from kgrec.bench.lists import make_lists, save_lists
+from kgrec.bench.machine import where
 from kgrec.config import load_recipe
 from kgrec.errors import KgrecError
 from kgrec.tune.grid import Point, search
@@ -67,7 +68,7 @@ def work(job: Job) -> None:
     row = CONTENDERS[cell.model]
     folders = {part: Path(place) for part, place in job.folders.items()}
     data = Prepared(load_recipe(job.recipe)[0], Path(job.run), folders).open()
-    record = {"key": job.key, **job.cell, "status": "done"}
+    record = {"key": job.key, **job.cell, "status": "done", **where()}
     try:
         record |= (
             _choose(row, data, folder / f"points-{job.key[:16]}.jsonl")

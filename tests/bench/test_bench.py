@@ -113,6 +113,19 @@ def test_nothing_names_the_machine(whole: Path) -> None:
         assert private not in text
 
 
+def test_a_cell_of_another_machine_says_so(copied: Path, recipes: Path) -> None:
+    place = copied / "work/cells" / NAME / "Popularity/train-0" / RECORD
+    record = json.loads(place.read_text())
+    there = {"cpu": "Z80", "cores": 1, "ram_gb": 0.0, "system": "CP/M"}
+    place.write_text(json.dumps({**record, "machine": there}))
+    bench(asked(copied, recipes))
+    content = document(copied)
+    said = {cell["model"]: cell.get("machine") for cell in content["cells"]}
+    assert said == {"Popularity": there, "EASE": None, "EASE + recency": None}
+    assert content["machine"] != there
+    assert all("machine" not in choice for choice in content["choices"])
+
+
 def test_the_grid_s_best_is_what_is_fitted(whole: Path) -> None:
     content = document(whole)
     for choice in content["choices"]:
