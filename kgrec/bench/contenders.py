@@ -108,9 +108,7 @@ def _flagship() -> list[Contender]:
     rest: dict[str, Any] = {"group": "ablation", "refits": False, "compared_with": FLAGSHIP}
     return [
         Contender(FLAGSHIP, "flagship", flow),
-        Contender(
-            f"flow ({', '.join(QUICK)} alone)", model=flow, settings={"channels": [*QUICK], "dial": False}, **rest
-        ),
+        Contender("flow (quick)", model=flow, settings={"channels": [*QUICK], "dial": False}, **rest),
         *(Contender(f"flow − {name}", model=CutFlow(name), cut_from=FLAGSHIP, **rest) for name in CHANNELS),
         *(Contender(f"flow ({what})", model=flow, alter=alter, **rest) for what, alter in ALTERED.items()),
         *(Contender(f"flow ({kge} vectors)", model=flow, kge=kge, **rest) for kge in KGE_MODELS),
