@@ -1,7 +1,8 @@
 """Our explanations beside those of other methods, on the same model, judged alike.
 
     python -m benchmarks.explanations [SET ...] [--runs DIR] [--data DIR] [--pairs 1000] [--few 100] [--seed 0]
-        [--methods NAME,...] [--questions NAME,...] [--refits 200] [--whole 0] [--out FILE]
+        [--methods NAME,...] [--questions NAME,...] [--refits 200] [--whole 0] [--jobs 1]
+        [--out FILE]
 
 A fitted flow is read from ``DIR/SET`` (as ``kgrec train`` leaves it there); where there is none it is made.  Each
 method on each data set, and each question, is kept when it is finished: running again goes on.
@@ -15,6 +16,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -95,13 +97,17 @@ class Run:
             make = partial(run_method, world, judge, method, pairs, given.few)
             self.cells[name, method.name] = self._kept(name, method.name, [*key, ours], make)
             self._write()
-        asked = Asked(methods, pairs, given.few, given.seed, given.refits, given.whole)
+        key.append(source_hash(("kgrec.effects",)))
+        asked = Asked(methods, pairs, given.few, given.seed, given.refits, given.whole, given.jobs)
         for question in given.questions:
-            more = [source_hash(("kgrec.effects",)), [one.name for one in methods], given.refits, given.whole]
-            found = self._kept(name, question, [*key, *more], partial(QUESTIONS[question], world, asked))
-            for part, some in found.items():
-                self.answers.setdefault(part, []).extend(some)
-            self._write()
+            about = [*key, {"refits": given.refits, "whole": given.whole}.get(question)]
+            # every method may be trusted or not by itself, and in a process of its own
+            of = {f"{question} {one.name}": replace(asked, methods=[one]) for one in methods}
+            for what, part in (of if question == "trust" else {question: asked}).items():
+                found = self._kept(name, what, about, partial(QUESTIONS[question], world, part))
+                for answer, some in found.items():
+                    self.answers.setdefault(answer, []).extend(some)
+                self._write()
 
     def _kept(self, dataset: str, what: str, about: list[Any], make: Callable[[], Any]) -> Any:
         """What an earlier run left, or made now."""
@@ -158,6 +164,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--refits", type=int, default=200, help="interactions that are refitted in closed form")
     parser.add_argument("--whole", type=int, default=0, help="interactions without which the whole model is refitted")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the whole refits")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "explanations.json")
     given = parser.parse_args()
     for what, some, every in (("data set", given.sets, SETS), ("question", given.questions, tuple(QUESTIONS))):

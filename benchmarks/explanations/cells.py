@@ -55,6 +55,7 @@ class Asked:
         methods: all that are compared.
         pairs: int64 ``[n, 2]``; few: the first so many are for what is slow.
         seed: of draws and refits; refits, whole: interactions that are refitted in closed form, and from the start.
+        jobs: processes for the latter.
     """
 
     methods: Sequence[Method]
@@ -63,6 +64,7 @@ class Asked:
     seed: int
     refits: int
     whole: int
+    jobs: int = 1
 
 
 def exact_gap(world: World, asked: Asked) -> list[dict[str, Any]]:
@@ -152,5 +154,5 @@ def whole_refits(world: World, asked: Asked) -> list[dict[str, Any]]:
     some = drawn(world, asked.whole, asked.seed)
     if not len(some):
         return []
-    again = [whole(world, user, item, world.flow.seed) for user, item in some.tolist()]
+    again = whole(world, some, asked.jobs)
     return [{**compare(world, some, again), "refit": "whole", "held": []}]

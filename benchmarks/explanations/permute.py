@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ INNER = {"ease>similar": "sources", "similar>low": "targets"}
 """Channels whose first inner dimension is items, and which."""
 
 
+@lru_cache(maxsize=1)
 def permuted(world: World, seed: int) -> tuple[World, Places]:
     """The world with the ids of all nodes but users permuted; the fitted model is the same but for its order."""
     rng = np.random.default_rng(seed)
@@ -52,6 +54,7 @@ def renamed(edge: Edge, item_type: str, places: Places) -> Edge:
     )
 
 
+@lru_cache(maxsize=1)
 def randomised(world: World, seed: int) -> World:
     """The model with every learned channel's targets shuffled and the gates exchanged among the channels: what it
     recommends is noise, and explanations that stay the same explain no model (Adebayo et al., Sanity checks for

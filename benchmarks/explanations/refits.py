@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from benchmarks.explanations.world import K, World
@@ -137,12 +138,21 @@ def drawn(world: World, count: int, seed: int) -> NDArray[np.int64]:
     return np.stack([users[some], train.indices[some]], axis=1).astype(np.int64)
 
 
-def whole(world: World, user: int, item: int, seed: int) -> NDArray[np.float32]:
-    """Scores of the user by a flow that is fitted from the start without the interaction: float32 ``[num_items]``."""
+def whole(world: World, interactions: NDArray[np.int64], jobs: int = 1) -> list[NDArray[np.float32]]:
+    """Scores of each user by a flow that is fitted from the start without the interaction: float32 ``[num_items]``.
+
+    ``jobs`` processes share the fits; what they give does not depend on how many there are.
+    """
+    bare = World(world.name, world.snapshot, world.flow, world.text, world.kg)
+    fits = (delayed(_whole)(bare, user, item) for user, item in interactions.tolist())
+    return list(Parallel(n_jobs=jobs)(fits))
+
+
+def _whole(world: World, user: int, item: int) -> NDArray[np.float32]:
     gone = (pl.col("user") == user) & (pl.col("item") == item) & (pl.col("split") == "train")
     snapshot = replace(world.snapshot, interactions=world.snapshot.interactions.filter(~gone))
     config = world.flow.config.model_copy(update={"dial": False})
-    flow = fit_flow(snapshot, config, text=world.text, kg=world.kg, seed=seed)
+    flow = fit_flow(snapshot, config, text=world.text, kg=world.kg, seed=world.flow.seed)
     after = replace(world, snapshot=snapshot, flow=flow, kept={})
     return after.effects.score(after.person(user))
 

@@ -287,15 +287,18 @@ def test_the_whole_benchmark_and_going_on(
 
 @pytest.mark.parametrize("world", [False], indirect=True, ids=["without times"])
 def test_whole_refits_and_the_shuffled_control(world: World) -> None:
-    user, item = drawn(world, 1, 13)[0].tolist()
-    found = whole(world, user, item, seed=3)
+    some = drawn(world, 2, 13)
+    user, item = some[0].tolist()
+    found, other = whole(world, some, jobs=2)
+    assert not np.array_equal(found, other)
+    np.testing.assert_array_equal(whole(world, some[:1])[0], found)
     without = world.effects.score(world.person(user), Intervention.without([item]))
     assert found.shape == without.shape
     # fitted anew, it is near what the effect says and not the same
     assert 0.5 < np.corrcoef(found, without)[0, 1] < 1 - 1e-9
-    other = shuffled(world, seed=3)
-    assert len(other.effects.facts) == len(world.effects.facts)
-    rows = curve(other, 4, 0, "shuffled")
+    control = shuffled(world, seed=3)
+    assert len(control.effects.facts) == len(world.effects.facts)
+    rows = curve(control, 4, 0, "shuffled")
     assert {row["graph"] for row in rows} == {"shuffled"}
     for row in rows:
         assert 0 <= row["mass"] <= 1
