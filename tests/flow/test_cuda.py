@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from kgrec.flow import fit_flow
-from kgrec.flow.channels.learned_training import train_factors
+from kgrec.flow.channels.learned_training import Start, train_factors
 from kgrec.flow.channels.sampled_training import train_factors_sampled
 
 from ..cuda import needs_cuda
@@ -32,10 +32,8 @@ def test_factors_are_those_of_the_cpu(world: World, sampled: bool) -> None:
     made = []
     for device in ("cpu", "cuda"):
         rest = {"validate": None, "seed": 3, "device": device}
-        data = part.train, source, target, sp.csr_array(links), text
-        made.append(
-            train_factors_sampled(*data, steps=5, **rest) if sampled else train_factors(*data, epochs=2, **rest)
-        )
+        data = Start(part.train, source, target, sp.csr_array(links), text)
+        made.append(train_factors_sampled(data, steps=5, **rest) if sampled else train_factors(data, epochs=2, **rest))
     for here, there, first in zip(made[0][:2], made[1][:2], (source, target), strict=True):
         # one step of AdamW is 1e-3 at most, whatever the gradient: where it is all rounding, its sign may differ
         assert np.abs(here - first).max() > 2e-3

@@ -15,7 +15,7 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.flow import FlowConfig, fit_flow
 from kgrec.flow.candidates import Histories, draw
 from kgrec.flow.channel import Channel
-from kgrec.flow.channels.learned_training import _Factors
+from kgrec.flow.channels.learned_training import Start, _Factors
 from kgrec.flow.channels.sampled_training import _Sampled, train_factors_sampled
 from kgrec.flow.crew import Crew
 from kgrec.flow.gates import Catalogue
@@ -188,8 +188,8 @@ def test_the_sampled_softmax_approaches_that_over_all_items() -> None:
     inputs, wanted = np.zeros(batch.shape, np.float32), np.zeros(batch.shape, np.float32)
     inputs[users[inside], batch.indices[inside]] = 1.0
     wanted[users[~inside], batch.indices[~inside]] = 1.0
-    whole = _Factors(source, target, features, None)
-    sampled = _Sampled(source, target, features, None)
+    start = Start(batch, source, target, features, None)
+    whole, sampled = _Factors(start), _Sampled(start)
     with torch.no_grad():
         for kind, mine in zip(("source", "target"), whole.rows[0].tensor_split(2, dim=1)):
             value = 0.3 * torch.randn(features.shape[1], source.shape[1], generator=torch.Generator().manual_seed(0))
@@ -226,8 +226,8 @@ def test_sampled_training_learns_and_repeats_itself() -> None:
     train = sp.csr_array((rng.random((500, 120)) < np.where(taste[:, None] == kind, 0.3, 0.02)).astype(np.float32))
     start = rng.normal(scale=0.1, size=(2, 120, 4)).astype(np.float32)
     arguments: dict[str, Any] = {"steps": 240, "validate": None, "seed": 3, "device": "cpu"}
-    first = train_factors_sampled(train, start[0], start[1], None, None, **arguments)
-    again = train_factors_sampled(train, start[0], start[1], None, None, **arguments)
+    first = train_factors_sampled(Start(train, start[0], start[1], None, None), **arguments)
+    again = train_factors_sampled(Start(train, start[0], start[1], None, None), **arguments)
     np.testing.assert_array_equal(first[0], again[0])
     assert first[2] == 240
     weights = first[0] @ first[1].T
@@ -241,13 +241,13 @@ def test_sampled_training_keeps_the_start_where_nothing_is_better() -> None:
     start = rng.normal(scale=0.1, size=(2, 50, 4)).astype(np.float32)
     figures = iter([0.5, *[0.4] * 10])
     found = train_factors_sampled(
-        train, start[0], start[1], None, None, steps=12, validate=lambda *_: next(figures), seed=0, device="cpu"
+        Start(train, start[0], start[1], None, None), steps=12, validate=lambda *_: next(figures), seed=0, device="cpu"
     )
     assert found[2] == 0
     np.testing.assert_array_equal(found[0], start[0])
     figures = iter([0.5, 0.4, 0.6, *[0.4] * 10])
     found = train_factors_sampled(
-        train, start[0], start[1], None, None, steps=12, validate=lambda *_: next(figures), seed=0, device="cpu"
+        Start(train, start[0], start[1], None, None), steps=12, validate=lambda *_: next(figures), seed=0, device="cpu"
     )
     assert found[2] == 4
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +16,9 @@ from kgrec.flow.content import ItemContent
 from kgrec.flow.hops import Hop
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import Part
+
+if TYPE_CHECKING:
+    from kgrec.flow.channels.learned_training import Start
 
 RANKING_USERS, RANKED = 1000, 20_000
 """Where there are too many items for ranking all: users, and items drawn, on whom it is seen when to stop."""
@@ -47,8 +50,7 @@ class Learned(Builder):
     def _train(self, part: Part, context: Context, low: Channel) -> Channel:
         from kgrec.flow.channels.learned_training import train_factors
 
-        seen, links, text = part.seen, _links(part.content), part.content.white_text
-        stop = _stopping(part, context)
+        start, stop = _start(part, low), _stopping(part, context)
         epochs: list[int] = context.choices.setdefault(self.name, [])
         limit, runs = context.config.epochs, 1
         if context.held_out is None:
@@ -58,27 +60,19 @@ class Learned(Builder):
         sources, targets = [], []
         for number in range(runs):
             source, target, epoch = train_factors(
-                part.train[:, seen],
-                np.asarray(low.factors[0]),
-                np.asarray(low.factors[1]).T,
-                None if links is None else sp.csr_array(links[seen]),
-                None if text is None else text[seen],
-                epochs=limit,
-                validate=stop,
-                seed=context.seed + 1000 * number,
-                device=context.device,
+                start, epochs=limit, validate=stop, seed=context.seed + 1000 * number, device=context.device
             )
             sources.append(source)
             targets.append((target / runs).astype(np.float32))
         if context.held_out is not None:
             epochs.append(epoch)
         factors = (np.concatenate(sources, axis=1), np.ascontiguousarray(np.concatenate(targets, axis=1).T))
-        return Channel(self.name, "learned", factors, sources=seen, targets=seen)
+        return Channel(self.name, "learned", factors, sources=part.seen, targets=part.seen)
 
     def _train_sampled(self, part: Part, context: Context, low: Channel) -> Channel:
         from kgrec.flow.channels.sampled_training import steps_of, train_factors_sampled
 
-        seen, links, text = part.seen, _links(part.content), part.content.white_text
+        seen = part.seen
         limit = steps_of(int((part.user_degree >= 2).sum()), context.config.epochs)
         context.progress.say(
             f"learned: {limit:,} steps of a sampled softmax, one run, for there are {len(seen):,} items"
@@ -87,11 +81,7 @@ class Learned(Builder):
         if context.held_out is None and taken:
             limit = round(float(np.mean(taken)))
         source, target, steps = train_factors_sampled(
-            sp.csr_array(part.train[:, seen]),
-            np.asarray(low.factors[0]),
-            np.asarray(low.factors[1]).T,
-            None if links is None else sp.csr_array(links[seen]),
-            None if text is None else text[seen],
+            _start(part, low),
             steps=limit,
             validate=_stopping_sampled(part, context),
             seed=context.seed,
@@ -103,6 +93,19 @@ class Learned(Builder):
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
         return latent(channel, part, source, target)
+
+
+def _start(part: Part, low: Channel) -> Start:
+    from kgrec.flow.channels.learned_training import Start
+
+    seen, links, text = part.seen, _links(part.content), part.content.white_text
+    return Start(
+        sp.csr_array(part.train[:, seen]),
+        np.asarray(low.factors[0]),
+        np.asarray(low.factors[1]).T,
+        None if links is None else sp.csr_array(links[seen]),
+        None if text is None else text[seen],
+    )
 
 
 def _links(content: ItemContent) -> sp.csr_array | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,24 +25,30 @@ EVERY, PATIENCE = 2, 3
 Validate = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 
 
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What is learned from, and what it starts at.
+
+    Attributes:
+        train: binary CSR ``[users, n]``.
+        source, target: first values of the factors, ``[n, dim]``.
+        links: features, CSR ``[n, d]``; text: more of them, ``[n, c]``; None for none.
+    """
+
+    train: sp.csr_array
+    source: NDArray[np.float32]
+    target: NDArray[np.float32]
+    links: sp.csr_array | None
+    text: NDArray[np.float32] | None
+
+
 def train_factors(
-    train: sp.csr_array,
-    source: NDArray[np.float32],
-    target: NDArray[np.float32],
-    links: sp.csr_array | None,
-    text: NDArray[np.float32] | None,
-    *,
-    epochs: int,
-    validate: Validate | None,
-    seed: int,
-    device: str,
+    start: Start, *, epochs: int, validate: Validate | None, seed: int, device: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
     """AdamW on a softmax over all items.
 
     Args:
-        train: binary CSR ``[users, n]``.
-        source, target: first values of the factors, ``[n, dim]``.
-        links: features, CSR ``[n, d]``; text: more of them, ``[n, c]``; None for none.
+        start: see there.
         epochs: at most.
         validate: figure of (source, target) to stop on; None trains for all epochs.
         seed: of the order of users and of the parts of their histories.
@@ -50,7 +57,7 @@ def train_factors(
     Returns:
         source and target factors with the features' share added, float32 ``[n, dim]``, and the number of epochs.
     """
-    model = _Factors(source, target, links, text).to(device)
+    model = _Factors(start).to(device)
     groups = [
         {"params": [model.source, model.target], "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
         {"params": [model.log_temperature], "lr": LEARNING_RATE, "weight_decay": 0.0},
@@ -59,12 +66,12 @@ def train_factors(
         groups.append({"params": list(model.rows), "lr": FEATURE_RATE, "weight_decay": WEIGHT_DECAY})
     optimiser = torch.optim.AdamW(groups, fused=True)
     rng = np.random.default_rng(seed)
-    users = np.flatnonzero(np.diff(train.indptr) >= 2)
+    users = np.flatnonzero(np.diff(start.train.indptr) >= 2)
     best, kept, waiting = -1.0, (*model.numpy(), 0), 0
     for epoch in range(1, epochs + 1):
         order = rng.permutation(users)
-        for start in range(0, len(order), BATCH):
-            inputs, wanted = _split(train[order[start : start + BATCH]], rng)
+        for first in range(0, len(order), BATCH):
+            inputs, wanted = _split(start.train[order[first : first + BATCH]], rng)
             loss = model.loss(_tensor(inputs, device), _tensor(wanted, device))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -83,23 +90,19 @@ def train_factors(
 
 
 class _Factors(nn.Module):
-    def __init__(
-        self,
-        source: NDArray[np.float32],
-        target: NDArray[np.float32],
-        links: sp.csr_array | None,
-        text: NDArray[np.float32] | None,
-    ) -> None:
+    def __init__(self, start: Start) -> None:
         super().__init__()
-        self.source = nn.Parameter(torch.from_numpy(np.array(source)))
-        self.target = nn.Parameter(torch.from_numpy(np.array(target)))
+        links, text = start.links, start.text
+        # copies: a step changes them
+        self.source = nn.Parameter(torch.from_numpy(np.array(start.source)))
+        self.target = nn.Parameter(torch.from_numpy(np.array(start.target)))
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(TEMPERATURE))))
         self.rows = nn.ParameterList()
         self.links = None if links is None else (_bags(links), _bags(sp.csr_array(links.T)))
         self.text = None if text is None else torch.from_numpy(np.array(text, dtype=np.float32))
         for width in (one.shape[1] for one in (links, text) if one is not None):
             # of the sources, and of the targets beside them: one product serves both
-            self.rows.append(nn.Parameter(torch.zeros(width, 2 * source.shape[1])))
+            self.rows.append(nn.Parameter(torch.zeros(width, 2 * start.source.shape[1])))
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> _Factors:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

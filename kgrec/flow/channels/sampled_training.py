@@ -17,6 +17,7 @@ from kgrec.flow.channels.learned_training import (
     SHARE,
     TEMPERATURE,
     WEIGHT_DECAY,
+    Start,
     Validate,
 )
 
@@ -41,16 +42,7 @@ def steps_of(users: int, epochs: int) -> int:
 
 
 def train_factors_sampled(
-    train: sp.csr_array,
-    source: NDArray[np.float32],
-    target: NDArray[np.float32],
-    links: sp.csr_array | None,
-    text: NDArray[np.float32] | None,
-    *,
-    steps: int,
-    validate: Validate | None,
-    seed: int,
-    device: str,
+    start: Start, *, steps: int, validate: Validate | None, seed: int, device: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
     """Adam on a sampled softmax, of the rows that a step touches.
 
@@ -61,9 +53,7 @@ def train_factors_sampled(
     the number of items.
 
     Args:
-        train: binary CSR ``[users, n]``.
-        source, target: first values of the factors, ``[n, dim]``.
-        links: features, CSR ``[n, d]``; text: more of them, ``[n, c]``; None for none.
+        start: see there.
         steps: at most.
         validate: figure of (source, target): the best of some looks is kept, the first being that at the start; None
             takes all steps.
@@ -74,7 +64,7 @@ def train_factors_sampled(
         source and target factors with the features' share added, float32 ``[n, dim]``, and the number of steps.
     """
     rng = np.random.default_rng(seed)
-    model = _Sampled(source, target, links, text).to(device)
+    model, train = _Sampled(start).to(device), start.train
     users = np.flatnonzero(np.diff(train.indptr) >= 2)
     size = batch_of(len(users))
     faster = (size / SMALL) ** 0.5
@@ -90,12 +80,12 @@ def train_factors_sampled(
     look = -(-steps // LOOKS)
     kept = (*model.numpy(), 0)
     best = -1.0 if validate is None else validate(*kept[:2])
-    order, start = rng.permutation(users), 0
+    order, first = rng.permutation(users), 0
     for step in range(1, (steps if len(users) else 0) + 1):
-        if start >= len(order):
-            order, start = rng.permutation(users), 0
-        batch = sp.csr_array(train[order[start : start + size]])
-        start += size
+        if first >= len(order):
+            order, first = rng.permutation(users), 0
+        batch = sp.csr_array(train[order[first : first + size]])
+        first += size
         drawn = np.searchsorted(cumulative, rng.random(NEGATIVES) * cumulative[-1])
         log_count = log_q[drawn] + np.float32(np.log(NEGATIVES))
         loss, touched = model.loss(batch, _inputs(batch, rng), drawn, log_count, device)
@@ -117,25 +107,19 @@ def train_factors_sampled(
 
 
 class _Sampled(nn.Module):
-    def __init__(
-        self,
-        source: NDArray[np.float32],
-        target: NDArray[np.float32],
-        links: sp.csr_array | None,
-        text: NDArray[np.float32] | None,
-    ) -> None:
+    def __init__(self, start: Start) -> None:
         super().__init__()
         # copies: a step changes them
         self.source: torch.Tensor
         self.target: torch.Tensor
-        self.register_buffer("source", torch.from_numpy(np.array(source)))
-        self.register_buffer("target", torch.from_numpy(np.array(target)))
+        self.register_buffer("source", torch.from_numpy(np.array(start.source)))
+        self.register_buffer("target", torch.from_numpy(np.array(start.target)))
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(TEMPERATURE))))
-        self.links, self.text = links, text
+        self.links, self.text = start.links, start.text
         self.shares = nn.ParameterDict(
             {
-                f"{kind} {side}": nn.Parameter(torch.zeros(table.shape[1], source.shape[1]))
-                for kind, table in (("links", links), ("text", text))
+                f"{kind} {side}": nn.Parameter(torch.zeros(table.shape[1], start.source.shape[1]))
+                for kind, table in (("links", start.links), ("text", start.text))
                 if table is not None
                 for side in ("source", "target")
             }
