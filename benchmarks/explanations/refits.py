@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from benchmarks.explanations.world import K, World
 from kgrec.effects import Intervention, Person
-from kgrec.flow.candidates import coefficient
 from kgrec.flow.channels.ease import ITEM_POWER, L2, USER_POWER
 from kgrec.flow.fit import fit_flow
+from kgrec.flow.mix import coefficient
 
 
 class Refit:

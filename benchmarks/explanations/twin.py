@@ -25,9 +25,9 @@ from torch_geometric.nn import MessagePassing
 from benchmarks.explanations.edges import Candidates
 from benchmarks.explanations.world import World
 from kgrec.effects.board import block
-from kgrec.flow.candidates import coefficient
 from kgrec.flow.channel import Channel
 from kgrec.flow.gates import Gate
+from kgrec.flow.mix import coefficient
 
 RIVALS = 200
 """Best items of the list that the item is compared with."""

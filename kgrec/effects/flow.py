@@ -22,8 +22,8 @@ from kgrec.effects.facts import Facts, check_edges
 from kgrec.effects.intervention import Fact, Intervention
 from kgrec.effects.links import LinkEdit, LinkGraph, links_of
 from kgrec.effects.person import Person
-from kgrec.flow.candidates import coefficient
 from kgrec.flow.channels.rp3 import POWER
+from kgrec.flow.mix import coefficient
 from kgrec.flow.model import FlowScorer
 from kgrec.flow.part import Part
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,17 +12,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kgrec.flow.channel import Channel
-from kgrec.flow.gates import Catalogue, Gate, Gates
+from kgrec.flow.gates import Catalogue, Gates
+from kgrec.flow.histories import Histories
+from kgrec.flow.mix import mix
 from kgrec.flow.recency import weigh
-from kgrec.flow.universe import Universe
 
 if TYPE_CHECKING:
     from kgrec.flow.crew import Crew
-
-CELLS = 4_000_000
-"""Scores of one channel held at a time."""
-KEPT = 100_000_000
-"""Flows kept for the next time that they are asked for."""
 
 
 class Effort(NamedTuple):
@@ -50,80 +46,6 @@ QUICK, THOROUGH = Effort(200, 150, 20, 100, 1, 0.1, 0.5), Effort(400, 300, 40, 1
 gates also weigh age, it does not: a move brings up items that were not among few candidates.  Unseen items get the
 thorough one, too.  Powers that are hardly held back fit the users at hand, and are worth less once channels are built
 on more data: both penalties were chosen on splits of training and validation parts, refits among them."""
-
-
-class Kept:
-    """Flows that are asked for again: as many as there is room for, and those of the block at hand."""
-
-    def __init__(self, cells: int = KEPT) -> None:
-        self.room, self.start = cells, -1
-        self.always: dict[tuple[int, str, float], NDArray[np.float32]] = {}
-        self.now: dict[tuple[int, str, float], NDArray[np.float32]] = {}
-
-    def flow(self, start: int, name: str, power: float, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
-        """A channel's flow of the block that begins with a user, made if it is not here; not to be written to."""
-        key = (start, name, power)
-        if start != self.start:
-            self.start = start
-            self.now.clear()
-        for some in (self.always, self.now):
-            if key in some:
-                return some[key]
-        flow = make()
-        if flow.size <= self.room:
-            self.room -= flow.size
-            self.always[key] = flow
-        else:
-            self.now[key] = flow
-        return flow
-
-
-@dataclass(frozen=True, eq=False)
-class Histories:
-    """Users on whom gates are fitted.
-
-    Attributes:
-        known: what channels see, CSR ``[U, items]``; times: of the same users, or None.
-        relevant: what is to be found, binary CSR ``[U, n]``; hidden: what is known already, likewise.
-        universe: the n items that may stand in a ranking; channels lead into these.
-        start: which of all users is the first; kept: flows of all users.
-    """
-
-    known: sp.csr_array
-    times: sp.csr_array | None
-    relevant: sp.csr_array
-    hidden: sp.csr_array
-    universe: Universe
-    start: int = 0
-    kept: Kept = field(default_factory=Kept)
-
-    @classmethod
-    def of(
-        cls, known: sp.csr_array, times: sp.csr_array | None, relevant: sp.csr_array, universe: Universe
-    ) -> Histories:
-        """From matrices over all items."""
-        return cls(known, times, universe.columns(relevant), universe.columns(known), universe)
-
-    def blocks(self) -> Iterator[Histories]:
-        """So many users that :data:`CELLS` scores of a channel are held, at a time."""
-        users, width = self.hidden.shape
-        size = max(1, CELLS // max(width, 1))
-        for start in range(0, users, size):
-            part = slice(start, start + size)
-            times = None if self.times is None else self.times[part]
-            yield replace(
-                self,
-                known=self.known[part],
-                times=times,
-                relevant=self.relevant[part],
-                hidden=self.hidden[part],
-                start=self.start + start,
-            )
-
-    @property
-    def log_size(self) -> NDArray[np.float64]:
-        """``log n_u = log(1 + |N(u)|)``: float64 ``[U]``."""
-        return np.log1p(np.diff(self.known.indptr))
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,35 +204,6 @@ def _flows(channels: Sequence[Channel], block: Histories, recency: Mapping[str, 
         apply = partial(one.apply, weighted[power], width)
         found.append(block.kept.flow(block.start, one.name, power, apply))
     return found
-
-
-def mix(
-    flows: Sequence[NDArray[np.float32]],
-    channels: Sequence[Channel],
-    gates: Sequence[Gates],
-    catalogue: Catalogue,
-    log_size: NDArray[np.float64],
-) -> NDArray[np.float32]:
-    """The scores: float32 ``[U, items]`` from every channel's flow ``[U, items]``.
-
-    Each channel's gates of all folds are joined before its flow is touched.
-    """
-    features = catalogue.features
-    log_degree = catalogue.log_degree
-    prior = sum(one.scale * (np.asarray(one.prior) @ features) for one in gates)
-    total = np.repeat(np.asarray(prior, dtype=np.float32)[None], len(log_size), axis=0)
-    for channel, flow in zip(channels, flows):
-        total += coefficient([(one.scale, one.by_channel[channel.name]) for one in gates], log_size, log_degree) * flow
-    return total
-
-
-def coefficient(
-    gates: Sequence[tuple[float, Gate]], log_size: NDArray[np.float64], log_degree: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """``Σ_folds scale · g · n_u^a · d_i^b``: float32 ``[U, items]``."""
-    left = np.stack([scale * gate.strength * np.exp(gate.user_power * log_size) for scale, gate in gates], axis=1)
-    right = np.stack([np.exp(gate.item_power * log_degree) for _, gate in gates])
-    return np.asarray(left.astype(np.float32) @ right.astype(np.float32))
 
 
 def _row(matrix: sp.csr_array, u: int) -> NDArray[np.int64]:

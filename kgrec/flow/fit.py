@@ -15,13 +15,14 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import DataError, RecipeError, nearest
 from kgrec.flow.ascent import Ascent, FlowsAt
 from kgrec.flow.builder import Builder, Context
-from kgrec.flow.candidates import QUICK, THOROUGH, Candidates, Histories, draw, flows_at
+from kgrec.flow.candidates import QUICK, THOROUGH, Candidates, draw, flows_at
 from kgrec.flow.channel import Channel
 from kgrec.flow.crew import Crew, crew_of
 from kgrec.flow.dial import Dial
 from kgrec.flow.dial_fit import fit_dial
 from kgrec.flow.folds import Fold, Kind, kind_of, make_folds
 from kgrec.flow.gates import Catalogue, Gate, Gates
+from kgrec.flow.histories import Histories
 from kgrec.flow.model import Flow
 from kgrec.flow.part import Part
 from kgrec.flow.registry import chosen

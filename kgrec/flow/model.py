@@ -16,10 +16,10 @@ from kgrec.config.flow import FlowConfig
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UserError
-from kgrec.flow.candidates import coefficient
 from kgrec.flow.channel import Channel
 from kgrec.flow.dial import Dial
 from kgrec.flow.gates import Catalogue, Gate, Gates
+from kgrec.flow.mix import coefficient
 from kgrec.flow.part import training_times
 from kgrec.flow.recency import weigh
 

@@ -16,9 +16,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.flow.candidates import coefficient
 from kgrec.flow.channel import Channel
 from kgrec.flow.content import CHAINED, ItemContent
+from kgrec.flow.mix import coefficient
 from kgrec.flow.regression import foretell
 from kgrec.flow.vectors import joining
 

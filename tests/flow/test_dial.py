@@ -11,7 +11,8 @@ import pytest
 from kgrec.errors import UserError
 from kgrec.flow import Flow, FlowConfig, fit_flow
 from kgrec.flow.dial import Dial, Setting, kept_at_one
-from kgrec.flow.dial_fit import END, fit_dial
+from kgrec.flow.dial_climb import END
+from kgrec.flow.dial_fit import fit_dial
 from kgrec.flow.gates import Gate, Gates
 
 

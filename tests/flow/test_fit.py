@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import StaleError
 from kgrec.flow import Flow, FlowConfig, fit_flow
-from kgrec.flow.candidates import coefficient
 from kgrec.flow.channel import Channel
 from kgrec.flow.gates import Gate, Gates
+from kgrec.flow.mix import coefficient
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import training_times
 from kgrec.flow.recency import weigh

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from kgrec.flow import kernels
 from kgrec.flow.ascent import Ascent
-from kgrec.flow.candidates import THOROUGH, Candidates, Histories, draw
+from kgrec.flow.candidates import THOROUGH, Candidates, draw
 from kgrec.flow.channel import Channel
 from kgrec.flow.crew import Crew
 from kgrec.flow.gates import Catalogue, Gate, Gates
+from kgrec.flow.histories import Histories
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.softmax import fit_softmax, tables
 from kgrec.flow.universe import Universe

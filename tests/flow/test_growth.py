@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.flow import FlowConfig, fit_flow
-from kgrec.flow.candidates import Histories, draw
+from kgrec.flow.candidates import draw
 from kgrec.flow.channel import Channel
 from kgrec.flow.channels.learned_training import Start, _Factors
 from kgrec.flow.channels.sampled_training import _Sampled, train_factors_sampled
 from kgrec.flow.crew import Crew
 from kgrec.flow.gates import Catalogue
+from kgrec.flow.histories import Histories
 from kgrec.flow.near import near_by_cells, near_by_index
 from kgrec.flow.neighbourhood import neighbourhood_ridge
 from kgrec.flow.table import channel_table
