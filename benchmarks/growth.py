@@ -65,9 +65,7 @@ def measure(size: dict[str, int]) -> dict[str, Any]:
         timed("save", lambda: flow.save(folder))
         row["saved_gb"] = round(sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e9, 3)
         row["recommend_ms"] = round(answers(timed("load", lambda: Flow.load(folder)).scorer(snapshot), train), 2)
-    refitted = snapshot.refitted()
-    timed("refit", lambda: flow.refit(refitted, text=text))
-    row["peak_gb"] = row["refit_peak_gb"]
+    row["peak_gb"] = row["load_peak_gb"]
     return row
 
 
@@ -127,8 +125,7 @@ def plot(rows: list[dict[str, Any]], file: Path) -> None:
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     items = [row["items"] for row in rows]
-    for name in ("fit", "refit"):
-        left.loglog(items, [row[f"{name}_cpu_s"] for row in rows], "o-", label=name)
+    left.loglog(items, [row["fit_cpu_s"] for row in rows], "o-", label="fit")
     left.loglog(items, [row["fit_cpu_s"] * n / items[-1] for row, n in zip([rows[-1]] * len(items), items)], "k:",
                 label="slope 1")  # fmt: skip
     right.loglog(items, [row["peak_gb"] for row in rows], "o-", label="peak")
@@ -181,8 +178,8 @@ def main() -> int:
     rows = kept["sizes"]
     for row in rows:
         print(
-            f"{row['items']:>9,} items: fit {row['fit_cpu_s']:.0f} CPU s ({row['fit_wall_s']:.0f} s), refit "
-            f"{row['refit_cpu_s']:.0f}, save {row['save_cpu_s']:.1f}, {row['recommend_ms']:.1f} ms a user, "
+            f"{row['items']:>9,} items: fit {row['fit_cpu_s']:.0f} CPU s ({row['fit_wall_s']:.0f} s), "
+            f"save {row['save_cpu_s']:.1f}, {row['recommend_ms']:.1f} ms a user, "
             f"peak {row['peak_gb']:.1f} GB"
         )
     if sum(row["items"] >= 100_000 for row in rows) > 1:

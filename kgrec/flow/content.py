@@ -20,6 +20,10 @@ TEXT_WEIGHT = 2.0
 """Of a text vector beside the links in what content foretells; chosen on the validation part of unseen items."""
 CHAINED = 50
 """Neighbours of an item in :attr:`ItemContent.alike`."""
+OVERSAMPLED, ITERATIONS = 10, 4
+"""Of the singular vectors where there are many items: more of them than are kept, products with the matrix."""
+ROWS = 100_000
+"""Items of which something wide is held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +91,25 @@ class ItemContent:
         assert self.embedding is not None
         return self._nearest(whiten(self.embedding, DIM), self.neighbours)
 
-    @cached_property
+    @property
     def alike_by(self) -> dict[str, sp.csr_array]:
         """``links``, ``text``: where there are some, cosines of the nearest items, float32 CSR ``[items, items]``."""
-        rows = {"links": self.link_rows, "text": self.white_text}
-        some = {name: one for name, one in rows.items() if one is not None}
         if self.searched and self.neighbours >= CHAINED:
+            # quickly made, and not kept: of many items there would be much to hold
             from kgrec.flow.topm import top_of_rows
 
             near = {"links": lambda: self.near_by_links, "text": lambda: self.near_by_text}
-            return {name: top_of_rows(near[name](), CHAINED) for name in some}
-        return {name: self._nearest(one, CHAINED) for name, one in some.items()}
+            return {name: top_of_rows(near[name](), CHAINED) for name in self._rows}
+        return self._alike_by
+
+    @cached_property
+    def _alike_by(self) -> dict[str, sp.csr_array]:
+        return {name: self._nearest(one, CHAINED) for name, one in self._rows.items()}
+
+    @property
+    def _rows(self) -> dict[str, NDArray[np.float32] | sp.csr_array]:
+        rows = {"links": self.link_rows, "text": self.white_text}
+        return {name: one for name, one in rows.items() if one is not None}
 
     @cached_property
     def alike(self) -> sp.csr_array | None:
@@ -129,11 +141,16 @@ class ItemContent:
 
     def stacked(self, text: NDArray[np.float32] | None, link_rows: sp.csr_array | None) -> NDArray[np.float32]:
         """Text and links of n items, weighted as here, in the space of :attr:`vectors`: float32 ``[n, d]``."""
-        parts = [] if text is None else [text * np.float32(TEXT_WEIGHT)]
-        if link_rows is not None and self.link_axes is not None:
-            parts.append(np.asarray(link_rows @ self.link_axes, dtype=np.float32))
+        axes = None if link_rows is None else self.link_axes
+        width = 0 if text is None else text.shape[1]
         items = self._items if link_rows is None else link_rows.shape[0]
-        return np.concatenate(parts, axis=1) if parts else np.zeros((items, 0), dtype=np.float32)
+        found = np.empty((items, width + (0 if axes is None else axes.shape[1])), dtype=np.float32)
+        if text is not None:
+            np.multiply(text, np.float32(TEXT_WEIGHT), out=found[:, :width])
+        if link_rows is not None and axes is not None:
+            for start in range(0, items, ROWS):
+                found[start : start + ROWS, width:] = link_rows[start : start + ROWS] @ axes
+        return found
 
     @property
     def _items(self) -> int:
@@ -146,12 +163,29 @@ class ItemContent:
 def _leading(rows: sp.csr_array, k: int, exact: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Singular values ``[k]`` and right singular vectors ``[k, columns]``, the leading ones."""
     # imported here, as serving would pay for it for nothing
+    from scipy.sparse.linalg import svds
+
     if exact:
-        from scipy.sparse.linalg import svds
-
         _, size, axes = svds(rows, k=k, v0=np.ones(min(rows.shape)))
-    else:
-        from sklearn.utils.extmath import randomized_svd
+        return np.asarray(size, dtype=np.float64), np.asarray(axes, dtype=np.float64)
+    return _leading_by_subspace(rows.astype(np.float32), k)
 
-        _, size, axes = randomized_svd(rows.astype(np.float32), k, n_iter=2, random_state=0)
-    return np.asarray(size, dtype=np.float64), np.asarray(axes, dtype=np.float64)
+
+def _leading_by_subspace(rows: sp.csr_array, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same by subspace iteration: a randomised method that holds columns times k numbers, never rows times k.
+
+    Halko, Martinsson and Tropp, Finding structure with randomness, SIAM Review 53(2), 2011, algorithm 4.4 with ``AᵀA``.
+    """
+    width = min(k + OVERSAMPLED, *rows.shape)
+    image = np.random.default_rng(0).normal(size=(rows.shape[1], width)).astype(np.float32)
+    for _ in range(ITERATIONS):
+        basis, _ = np.linalg.qr(image)
+        image, gram = np.zeros_like(basis), np.zeros((width, width))
+        for start in range(0, rows.shape[0], ROWS):
+            block = rows[start : start + ROWS]
+            product = block @ basis
+            gram += product.T @ product
+            image += block.T @ product
+    values, turn = np.linalg.eigh(gram)
+    axes = basis @ turn[:, ::-1][:, :k].astype(np.float32)
+    return np.sqrt(np.maximum(values[::-1][:k], 0.0)), np.asarray(axes.T, dtype=np.float64)

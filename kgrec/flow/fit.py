@@ -145,7 +145,7 @@ def catalogue(part: Part) -> Catalogue:
     foretold = np.zeros(part.num_items)
     features = part.content.vectors
     new: Any = np.flatnonzero(part.item_degree == 0) if features.size else []
-    new = new[np.abs(features[new]).sum(axis=1) > 0] if len(new) else new
+    new = new[features[new].any(axis=1)] if len(new) else new
     if len(new):
         foretold[new] = foretell(part, features[new])
     return Catalogue(part.item_degree, foretold)

@@ -126,6 +126,47 @@ def _mark_largest(indptr: NDArray[Any], size: NDArray[Any], m: int, kept: NDArra
 
 
 @numba.njit(cache=True)
+def largest_of_rows(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Columns of each dense row's ``k`` largest, in no order, of equal ones the lower: ``[n, k]`` of ``[n, columns]``.
+
+    Reads a row once: what is below the k-th best so far, as nearly everything is, costs one comparison.
+    """
+    rows, columns = scores.shape
+    k = min(k, columns)
+    room = 4 * k
+    value, place = np.empty(room, np.float32), np.empty(room, np.int64)
+    found = np.empty((rows, k), np.int64)
+    for row in range(rows):
+        size, edge = 0, np.float32(-np.inf)
+        for column in range(columns):
+            score = scores[row, column]
+            if score > edge or size < k:
+                value[size], place[size] = score, column
+                size += 1
+                if size == room:
+                    size = _trim(value, place, size, k)
+                    edge = value[:k].min()
+        found[row] = place[: _trim(value, place, size, k)]
+    return found
+
+
+@numba.njit(cache=True)
+def _trim(value: NDArray[np.float32], place: NDArray[np.int64], size: int, k: int) -> int:
+    """Leaves the ``k`` largest at the front, of equal ones those that came first."""
+    edge = np.partition(value[:size], size - k)[size - k]
+    above = 0
+    for entry in range(size):
+        above += value[entry] > edge
+    kept = 0
+    for entry in range(size):
+        if value[entry] > edge or (value[entry] == edge and above < k):
+            above += value[entry] == edge
+            value[kept], place[kept] = value[entry], place[entry]
+            kept += 1
+    return kept
+
+
+@numba.njit(cache=True)
 def keep_largest(
     found: NDArray[np.int32],
     rank: NDArray[np.float32],

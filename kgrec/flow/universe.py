@@ -103,6 +103,9 @@ class Universe:
 
 def _named(channel: Channel, histories: sp.csr_array) -> NDArray[np.int64]:
     """For how many histories each item is among the channel's best: int64 ``[items]``."""
+    # compiled code that only fitting needs
+    from kgrec.flow.topm import largest_of_rows, top_of_rows
+
     users, items = histories.shape
     count = np.zeros(items, dtype=np.int64)
     size = max(1, CELLS // items)
@@ -114,11 +117,9 @@ def _named(channel: Channel, histories: sp.csr_array) -> NDArray[np.int64]:
         k = min(TOP, flow.shape[1])
         best: NDArray[Any]
         if sp.issparse(flow):
-            from kgrec.flow.topm import top_of_rows
-
             best = top_of_rows(cast("sp.csr_array", flow), k).indices
         else:
-            best = np.argpartition(-flow, k - 1, axis=1)[:, :k].ravel()
+            best = largest_of_rows(np.asarray(flow, dtype=np.float32), k).ravel()
         best = best if channel.targets is None else channel.targets[best]
         count += np.bincount(best, minlength=items)
     return count

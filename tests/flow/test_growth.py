@@ -17,13 +17,14 @@ from kgrec.flow.candidates import draw
 from kgrec.flow.channel import Channel
 from kgrec.flow.channels.learned_training import Start, _Factors
 from kgrec.flow.channels.sampled_training import _Sampled, train_factors_sampled
+from kgrec.flow.content import _leading
 from kgrec.flow.crew import Crew
 from kgrec.flow.gates import Catalogue
 from kgrec.flow.histories import Histories
 from kgrec.flow.near import near_by_cells, near_by_index
 from kgrec.flow.neighbourhood import neighbourhood_ridge
 from kgrec.flow.table import channel_table
-from kgrec.flow.topm import thinned, top_of_rows, top_product
+from kgrec.flow.topm import largest_of_rows, thinned, top_of_rows, top_product
 from kgrec.flow.universe import Universe
 from kgrec.flow.vectors import nearest_neighbours
 from kgrec.progress import SILENT, Progress
@@ -56,6 +57,27 @@ def test_the_largest_entries_of_rows_ties_by_column() -> None:
     matrix = sp.csr_array(np.array([[1.0, -3.0, 2.0, 2.0, 2.0], [0.0, 1.0, 0.0, 0.0, 0.0], np.zeros(5)]))
     found = top_of_rows(matrix, 3).toarray()
     np.testing.assert_array_equal(found, [[0, -3, 2, 2, 0], [0, 1, 0, 0, 0], np.zeros(5)])
+
+
+@pytest.mark.parametrize("k", [1, 7, 40, 60])
+def test_the_largest_entries_of_dense_rows_ties_by_column(k: int) -> None:
+    scores = np.random.default_rng(8).integers(0, 30, (25, 40)).astype(np.float32)
+    scores[3], scores[4], scores[5] = -np.inf, np.arange(40), 7.0
+    scores[6, :35] = -np.inf
+    expected = np.sort(np.argsort(-scores, axis=1, kind="stable")[:, :k], axis=1)
+    np.testing.assert_array_equal(np.sort(largest_of_rows(scores, k), axis=1), expected)
+
+
+def test_singular_vectors_of_many_rows_span_what_the_exact_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kgrec.flow import content
+
+    monkeypatch.setattr(content, "ROWS", 70)
+    rng = np.random.default_rng(9)
+    rows = sp.csr_array(sparse(rng, 300, 12, 0.3) @ sparse(rng, 12, 90, 0.3) + 0.01 * sparse(rng, 300, 90, 0.2))
+    size, axes = _leading(rows, 12, exact=False)
+    exact_size, exact_axes = _leading(rows.astype(np.float64), 12, exact=True)
+    np.testing.assert_allclose(size, np.sort(exact_size)[::-1], rtol=1e-3)
+    np.testing.assert_allclose(axes.T @ axes, exact_axes.T @ exact_axes, atol=2e-3)
 
 
 def test_a_very_long_history_is_thinned_to_the_same_expected_sum() -> None:

@@ -40,7 +40,8 @@ class Content(Builder):
         low = context.built["low"][0]
         features = part.content.vectors
         assert low.targets is not None
-        new = np.flatnonzero((part.item_degree == 0) & (np.abs(features).sum(axis=1) > 0))
+        new = np.flatnonzero(part.item_degree == 0)
+        new = new[features[new].any(axis=1)]
         if not new.size:
             return ()
         source, predicted = low.factors[0], self.place(low, part, features[new])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,20 +31,20 @@ class Ease(Builder):
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
         seen = part.seen
         degree = part.item_degree[seen]
+        outer = (degree**-ITEM_POWER).astype(np.float32)
+        weights: NDArray[np.float32] | sp.csr_array
         if context.dense(part):
-            weights: Any = ridge(part, seen)
+            weights = ridge(part, seen)
+            weights *= outer[:, None]
+            weights /= outer[None]
         else:
             from kgrec.flow.neighbourhood import neighbourhood_ridge
 
             context.progress.say(f"ease: a ridge over each item's neighbourhood, for there are {len(seen):,} items")
             weights = neighbourhood_ridge(scaled(part, seen), L2)
-        outer = degree**-ITEM_POWER
-        if sp.issparse(weights):
-            sparse: Any = sp.diags_array(outer) @ cast("sp.csr_array", weights)
-            weights = sp.csr_array(sparse @ sp.diags_array(1 / outer)).astype(np.float32)
-        else:
-            weights *= outer[:, None].astype(np.float32)
-            weights /= outer[None].astype(np.float32)
+            # in place: of many items a copy is much to hold
+            weights.data *= np.repeat(outer, np.diff(weights.indptr))
+            weights.data /= outer[weights.indices]
         return (Channel(self.name, "learned", (weights,), sources=seen, targets=seen),)
 
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
