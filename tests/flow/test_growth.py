@@ -339,10 +339,10 @@ def test_the_same_seed_gives_the_same_model(many: Any, world: Any) -> None:
 
 
 def test_two_processes_give_the_same_gates(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kgrec.flow import candidates
+    from kgrec.flow import histories
 
     # several blocks of users, so that both have something to do
-    monkeypatch.setattr(candidates, "CELLS", 12 * world.snapshot.num_items)
+    monkeypatch.setattr(histories, "CELLS", 12 * world.snapshot.num_items)
     config = FlowConfig(dim=6, epochs=2, folds=1, dial=False)
     one, two = (
         fit_flow(world.snapshot, config, text=world.text, kg=world.kg, processes=number).gates[0] for number in (1, 2)
