@@ -6,7 +6,7 @@ the smallest set found, no proof that there is none smaller.  What a set is: :mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,14 @@ class GraphSets:
         """Scores without some edges: float32 ``[num_items]``."""
         gone = joined(edges)
         return self.effects.score(self.user, self.history, Intervention.without(gone.items, gone.facts))
+
+    def score(self, items: Iterable[int] = (), facts: Iterable[Fact] = ()) -> NDArray[np.float32]:
+        """Scores without these interactions and facts: float32 ``[num_items]``."""
+        return self.without([EdgeSet(tuple(items), tuple(facts))])
+
+    def scores_without(self, sets: Sequence[Iterable[int]]) -> Iterator[NDArray[np.float32]]:
+        """Scores without each set of interactions."""
+        return (self.score(one) for one in sets)
 
     def holds(self, item: int) -> bool:
         """Whether the item is among the first k."""

@@ -19,12 +19,15 @@ from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.features import Features
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import EdgeSet, Fact, FlowEffects, Person, Ranking, SetSearch
+from kgrec.effects.facts import Facts
+from kgrec.effects.links import LinkEdit
 from kgrec.explain import verdicts
 from kgrec.explain.contrast import named_contrast
-from kgrec.explain.edges import named_edges
 from kgrec.explain.flow import FlowExplainer, Flows, Heavy
-from kgrec.explain.types import Causes, Contrast, Edge, Explanation, Node
+from kgrec.explain.listing import Listing
+from kgrec.explain.types import Causes, Contrast, Explanation
 from kgrec.explain.wording import Wording
+from kgrec.flow.hops import Node as NodeId
 from kgrec.flow.model import FlowScorer
 from kgrec.recommend.lists import SEEN
 
@@ -32,6 +35,8 @@ WITH_FACTS = 4
 """Paths with facts whose effect is looked at, the heaviest."""
 PEOPLE = 16
 """People whose lists are remembered."""
+ENTITIES = 64
+"""Entities whose edits are kept: many users' reasons pass the same few that most items have."""
 
 
 class Reason(NamedTuple):
@@ -44,7 +49,7 @@ class Reason(NamedTuple):
     place: int | None
 
 
-class CausalExplainer(FlowExplainer):
+class CausalExplainer(FlowExplainer, Listing):
     """Explains pairs of one fitted flow with effects, places, necessary and sufficient sets.
 
     Args:
@@ -70,6 +75,7 @@ class CausalExplainer(FlowExplainer):
         self.candidates = np.ones(snapshot.num_items, dtype=bool) if candidates is None else candidates
         self._seen = snapshot.matrix(*SEEN)
         self.listed = lru_cache(PEOPLE)(self._listed)
+        self._entity_edit = lru_cache(ENTITIES)(self._edit_of_entity)
 
     def explain(
         self,
@@ -120,6 +126,20 @@ class CausalExplainer(FlowExplainer):
 
     # --- people
 
+    @property
+    def facts(self) -> Facts:
+        return self.effects.facts
+
+    def history(self, user: int) -> NDArray[np.int64]:
+        return self.scored(user).person.items
+
+    def scored(self, user: int) -> SetSearch:
+        return self.listed(user, None)
+
+    def without_entity(self, user: int, node: NodeId) -> NDArray[np.float32]:
+        listed = self.scored(user)
+        return listed.scores + self.effects.by_links(listed.person, self._entity_edit(node))
+
     def _listed(self, user: int | None, history: tuple[int, ...] | None) -> SetSearch:
         if user is None:
             ids = np.array(history or (), dtype=np.int64)
@@ -134,6 +154,10 @@ class CausalExplainer(FlowExplainer):
         allowed = self.candidates.copy()
         allowed[known] = False
         return SetSearch(self.effects, person, Ranking(allowed), self.k)
+
+    def _edit_of_entity(self, node: NodeId) -> LinkEdit | None:
+        graph = self.effects.graph
+        return None if graph is None else graph.edit(self.facts.of_node(node), frozenset())
 
     # --- effects
 
@@ -224,19 +248,3 @@ class CausalExplainer(FlowExplainer):
         most = [j for j in np.argsort(-effects, kind="stable")[: self.config.paths].tolist() if effects[j] > 0]
         edges = [(EdgeSet((int(listed.person.items[j]),)), float(effects[j])) for j in most]
         return named_contrast(self.names, user, item, other, difference, edges, turned, wording)
-
-    def items(self, items: Sequence[int]) -> list[Node]:
-        """Items by id, with their names."""
-        at = [self.snapshot.offsets[self.snapshot.item_type] + item for item in items]
-        nodes = self.names.nodes(sorted(set(at)))
-        return [nodes[one] for one in at]
-
-    def edges(self, user: int | None, edges: EdgeSet, wording: Wording) -> tuple[Edge, ...]:
-        """Edges with their names, interactions first.
-
-        Args:
-            user: whose interactions they are; None for a person who is not in the graph.
-            edges: ids.
-            wording: the language.
-        """
-        return named_edges(self.names, user, edges, wording)

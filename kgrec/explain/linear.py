@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import EdgeSet, Ranking
+from kgrec.effects.facts import Facts
 from kgrec.effects.graph_sets import MOST, GraphSets, joined, single
 from kgrec.effects.linear import LinearEffects
 from kgrec.effects.nearby import Nearby
 from kgrec.explain import verdicts
 from kgrec.explain.contrast import nearby_contrast
-from kgrec.explain.edges import named_edges
 from kgrec.explain.explainer import Explainer
+from kgrec.explain.listing import Listing
 from kgrec.explain.types import Causes, Explanation, Path
 from kgrec.explain.without import cut_of_path, edge_sets
 from kgrec.explain.wording import Wording
@@ -35,7 +36,7 @@ PEOPLE = 16
 """People whose lists are remembered."""
 
 
-class LinearExplainer:
+class LinearExplainer(Listing):
     """Explains pairs of one linear network with effects, places, necessary and sufficient sets.
 
     Args:
@@ -58,6 +59,7 @@ class LinearExplainer:
             # interactions are all that it read: facts cannot be reasons
             snapshot = snapshot.without_knowledge()
         self.snapshot, self.paths = snapshot, Explainer(snapshot, scorer.propagation, config)
+        self.names, self.wordings = self.paths.names, self.paths.wordings
         self.effects, self.k = LinearEffects(snapshot, scorer), k
         self.nearby = Nearby(snapshot, self.effects.facts)
         self.candidates = np.ones(snapshot.num_items, dtype=bool) if candidates is None else candidates
@@ -83,7 +85,7 @@ class LinearExplainer:
             instead_of: an item with which this one is compared.
         """
         whole = self.paths.explain(user, item, history=history, rank=rank, paths=paths, lang=lang)
-        wording = self.paths.wordings.of(lang)
+        wording = self.wordings.of(lang)
         listed = self.listed(user, tuple(self.paths.history(user, history).tolist()))
         rank = listed.ranking.place(listed.scores, item) if rank is None else rank
         cuts = [cut_of_path(path) for path in whole.paths]
@@ -99,6 +101,16 @@ class LinearExplainer:
             notes.append(verdicts.outside(rank, self.k, wording.language))
         causes = self._causes(listed, item, [one for _, one in found], instead_of, wording)
         return replace(whole, rank=rank, paths=tuple(path for path, _ in found), causes=causes, notes=tuple(notes))
+
+    @property
+    def facts(self) -> Facts:
+        return self.effects.facts
+
+    def history(self, user: int) -> NDArray[np.int64]:
+        return self.effects.history(user)
+
+    def scored(self, user: int) -> GraphSets:
+        return self.listed(user, tuple(self.history(user).tolist()))
 
     def _listed(self, user: int | None, history: tuple[int, ...]) -> GraphSets:
         items = np.array(history, dtype=np.int64)
@@ -134,13 +146,12 @@ class LinearExplainer:
             if sufficient:
                 texts[1] = verdicts.sufficient(len(sufficient), self.k, language)
         named = [
-            None if one is None else named_edges(self.paths.names, listed.user, joined(one), wording)
-            for one in (necessary, sufficient)
+            None if one is None else self.edges(listed.user, joined(one), wording) for one in (necessary, sufficient)
         ]
         contrast = None
         if instead_of is not None:
             shown = self.paths.config.paths
-            contrast = nearby_contrast(listed, self.nearby, self.paths.names, (item, instead_of), TRIED, shown, wording)
+            contrast = nearby_contrast(listed, self.nearby, self.names, (item, instead_of), TRIED, shown, wording)
         return Causes(self.k, named[0], named[1], contrast, tuple(texts))
 
     def _near(self, listed: GraphSets, item: int, first: EdgeSet) -> tuple[list[EdgeSet], list[EdgeSet]]:

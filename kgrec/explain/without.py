@@ -9,7 +9,7 @@ import polars as pl
 
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
 from kgrec.effects import EdgeSet, Fact
-from kgrec.explain.causal import CausalExplainer
+from kgrec.explain.listing import Listing
 from kgrec.explain.types import Edge, Explanation, Path
 from kgrec.explain.whatif import WhatIf, item_names, side_by_side
 from kgrec.flow.hops import Node
@@ -74,9 +74,7 @@ def cuts_of(explanation: Explanation) -> list[Cut]:
     return list(dict.fromkeys(found))
 
 
-def lists_without(
-    explainer: CausalExplainer, user: int, explanations: Sequence[Explanation], k: int
-) -> dict[Cut, Without]:
+def lists_without(explainer: Listing, user: int, explanations: Sequence[Explanation], k: int) -> dict[Cut, Without]:
     """What each cut of some explanations of one user does to the user's list.
 
     Args:
@@ -85,7 +83,7 @@ def lists_without(
         explanations: the user's.
         k: length of the lists.
     """
-    listed, snapshot = explainer.listed(user, None), explainer.snapshot
+    listed, snapshot = explainer.scored(user), explainer.snapshot
     cuts = list(dict.fromkeys(cut for one in explanations for cut in cuts_of(one)))
     found = edge_sets(snapshot, cuts)
     items = {one.item: snapshot.item_id(one.item) for one in explanations}

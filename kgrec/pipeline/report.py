@@ -14,8 +14,9 @@ import polars as pl
 from kgrec.config import Recipe
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UserError
-from kgrec.explain import CausalExplainer, Explains, explainer_of
-from kgrec.explain.without import lists_without
+from kgrec.explain import Explains, explainer_of
+from kgrec.explain.listing import Listing
+from kgrec.explain.without import Cut, Without, lists_without
 from kgrec.flow.files import DIAL
 from kgrec.pipeline.candidates import candidates_of
 from kgrec.pipeline.models import CHANNELS, load_scorer
@@ -83,9 +84,8 @@ def _sample(recipe: Recipe, snapshot: Snapshot, scorer: Scorer, explains: Explai
         explains.explain(user, snapshot.item_id(row["item"]), rank=row["rank"])  # type: ignore[union-attr]
         for row in reasons
     )
-    without = {}
-    # lists without an edge are drawn of flows alone
-    if isinstance(explains, CausalExplainer) and explanations:
+    without: Mapping[Cut, Without] = {}
+    if isinstance(explains, Listing) and explanations:
         without = lists_without(explains, user, explanations, recipe.report.k)
     history = tuple(items["label"][item] for item in newest_first["item"])
     return Sample(key, history, rows, explanations, without)

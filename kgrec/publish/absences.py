@@ -7,24 +7,19 @@ the list, so that "the entity which moves most" is the one among those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kgrec.effects import EdgeSet, SetSearch
-from kgrec.effects.links import LinkEdit
-from kgrec.explain.causal import CausalExplainer
+from kgrec.effects import EdgeSet
+from kgrec.explain.listing import Listing, Scored
 from kgrec.explain.types import Edge, Explanation, Node
 from kgrec.explain.without import cut_of_path, edge_sets, nodes_of
-from kgrec.flow.hops import Node as NodeId
 
 Kind = Literal["interaction", "fact", "entity"]
-ENTITIES = 64
-"""Entities whose edits are kept: many users' reasons pass the same few that most items have."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +79,8 @@ class Absences:
         lang: language tag of the nouns; by default the explainer's.
     """
 
-    def __init__(self, explainer: CausalExplainer, k: int, lang: str | None = None) -> None:
+    def __init__(self, explainer: Listing, k: int, lang: str | None = None) -> None:
         self.explainer, self.k, self.lang = explainer, k, lang
-        self._edit: Callable[[NodeId], LinkEdit | None] = lru_cache(ENTITIES)(self._without_entity)
 
     def of(self, user: int, explanations: Sequence[Explanation]) -> list[Absence]:
         """Of one user: interactions by item, then facts, then entities.
@@ -95,47 +89,41 @@ class Absences:
             user: id in the snapshot.
             explanations: of the items of the user's list.
         """
-        listed = self.explainer.listed(user, None)
+        listed = self.explainer.scored(user)
         before = listed.ranking.top(listed.scores, self.k)
-        found = [*self._interactions(listed), *self._facts(listed, explanations)]
+        found = [*self._interactions(user, listed), *self._facts(listed, explanations)]
         named = self._named(user, found)
         return [self._edge(edge, before, listed, scores) for edge, (_, scores) in zip(named, found)] + [
             self._absence("entity", (node,), None, self._quoted(node), before, listed, scores)
-            for node, scores in self._entities(listed, explanations)
+            for node, scores in self._entities(user, explanations)
         ]
 
     # --- scores without
 
-    def _interactions(self, listed: SetSearch) -> Iterator[tuple[EdgeSet, NDArray[np.float32]]]:
-        items = listed.person.items.tolist()
+    def _interactions(self, user: int, listed: Scored) -> Iterator[tuple[EdgeSet, NDArray[np.float32]]]:
+        items = self.explainer.history(user).tolist()
         for item, scores in zip(items, listed.scores_without([[item] for item in items])):
             yield EdgeSet((item,)), scores
 
     def _facts(
-        self, listed: SetSearch, explanations: Iterable[Explanation]
+        self, listed: Scored, explanations: Iterable[Explanation]
     ) -> Iterator[tuple[EdgeSet, NDArray[np.float32]]]:
         snapshot = self.explainer.snapshot
         cuts = {cut for one in explanations for path in one.paths if (cut := cut_of_path(path))}
         facts = {fact for edges in edge_sets(snapshot, cuts).values() for fact in edges.facts}
-        entities = nodes_of(snapshot, {through.node.id for one in explanations for through in one.entities})
+        entities = nodes_of(snapshot, {node.id for one in explanations for node in entities_of(one)})
         for one in explanations:
-            between = {entities[through.node.id] for through in one.entities}
-            own = self.explainer.effects.facts.of_node((snapshot.item_type, snapshot.item_id(one.item)))
+            between = {entities[node.id] for node in entities_of(one)}
+            own = self.explainer.facts.of_node((snapshot.item_type, snapshot.item_id(one.item)))
             facts |= {fact for fact in own if {fact.source, fact.target} & between}
         for fact in sorted(facts):
             yield EdgeSet((), (fact,)), listed.score((), [fact])
 
-    def _entities(
-        self, listed: SetSearch, explanations: Iterable[Explanation]
-    ) -> Iterator[tuple[Node, NDArray[np.float32]]]:
-        through = {one.node.id: one.node for explanation in explanations for one in explanation.entities}
+    def _entities(self, user: int, explanations: Iterable[Explanation]) -> Iterator[tuple[Node, NDArray[np.float32]]]:
+        through = {node.id: node for explanation in explanations for node in entities_of(explanation)}
         nodes = nodes_of(self.explainer.snapshot, through)
         for iri in sorted(through):
-            yield through[iri], listed.scores + self.explainer.effects.by_links(listed.person, self._edit(nodes[iri]))
-
-    def _without_entity(self, node: NodeId) -> LinkEdit | None:
-        effects = self.explainer.effects
-        return None if effects.graph is None else effects.graph.edit(effects.facts.of_node(node), frozenset())
+            yield through[iri], self.explainer.without_entity(user, nodes[iri])
 
     # --- words
 
@@ -147,7 +135,7 @@ class Absences:
     def _quoted(self, node: Node) -> str:
         return self.explainer.wordings.of(self.lang).language.quoted(node.label)
 
-    def _edge(self, edge: Edge, before: NDArray[np.int64], listed: SetSearch, scores: NDArray[np.float32]) -> Absence:
+    def _edge(self, edge: Edge, before: NDArray[np.int64], listed: Scored, scores: NDArray[np.float32]) -> Absence:
         if edge.relation.kind == "interaction":
             return self._absence("interaction", (edge.target,), None, edge.text, before, listed, scores)
         ends = (edge.source, edge.target)
@@ -160,7 +148,7 @@ class Absences:
         relation: str | None,
         text: str,
         before: NDArray[np.int64],
-        listed: SetSearch,
+        listed: Scored,
         scores: NDArray[np.float32],
     ) -> Absence:
         after = listed.ranking.top(scores, self.k)
@@ -172,3 +160,15 @@ class Absences:
         staying = set(map(int, after))
         gone = tuple((named[item], rank) for item, rank in ranks.items() if item not in staying)
         return Absence(kind, nodes, relation, text, effect, shows, gone)
+
+
+def entities_of(explanation: Explanation) -> list[Node]:
+    """What facts between history and item go through: the entities that most do, else those on the paths."""
+    if explanation.entities:
+        return [through.node for through in explanation.entities]
+    inner = {}
+    for path in explanation.paths:
+        for place, node in enumerate(path.nodes[1:-1]):
+            if path.relations[place].kind == path.relations[place + 1].kind == "fact":
+                inner[node.id] = node
+    return list(inner.values())

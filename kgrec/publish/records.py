@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
-from kgrec.explain.causal import CausalExplainer
 from kgrec.explain.choose import Explains
+from kgrec.explain.listing import Listing
 from kgrec.explain.names import Names
 from kgrec.explain.types import Explanation, Node, Path
 from kgrec.publish.absences import Absence, Absences
@@ -103,7 +103,7 @@ class OfUser(NamedTuple):
     Attributes:
         person: the user.
         records: the explanations of the list.
-        absences: the list without each of several things; none where the model is no flow.
+        absences: the list without each of several things; none where the model does not tell.
     """
 
     person: Person
@@ -137,7 +137,7 @@ class Recorder:
         candidates: bool ``[num_items]``: which items may be recommended; all by default.
         k: length of a list.
         lang: language tag of the sentences; by default the explainer's.
-        interventions: whether lists without things are worked out too, where the model is a flow.
+        interventions: whether lists without things are worked out too, where the model tells.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Recorder:
         items = snapshot.of_type(snapshot.item_type).select("id", "iri", "key").rows()
         self._item_of_key = {key or iri: item for item, iri, key in items}
         self.absences: Absences | None = None
-        if interventions and isinstance(explainer, CausalExplainer):
+        if interventions and isinstance(explainer, Listing):
             self.absences = Absences(explainer, k, lang)
 
     def records(self, users: Sequence[int]) -> Iterator[OfUser]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from kgrec.publish.records import Owner
 
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
-    from kgrec.publish import Record
+    from kgrec.publish import Record, Recorder
     from kgrec.publish.absences import Absence
     from kgrec.publish.records import OfUser
     from tests.conftest import LiveNeo4j
@@ -27,37 +28,50 @@ Absences = dict[str, list["Absence"]]
 GRAPH = "urn:kgrec:explanation/small"
 
 
+def each_is_a_what_if(run: Run, user: str, k: int, absences: list[Absence]) -> set[str]:
+    """The kinds that were looked at."""
+    keys = dict(run.snapshot.nodes.select("iri", "key").iter_rows())
+    of_kind: dict[str, list[Absence]] = defaultdict(list)
+    for one in absences:
+        of_kind[one.kind].append(one)
+    for kind, some in of_kind.items():
+        assert len({one.key for one in some}) == len(some)
+        for one in some[:6]:
+            ids = [node.id for node in one.nodes]
+            option, gone = {
+                "interaction": ("drop_items", [keys[ids[0]]]),
+                "fact": ("drop", [f'"{ids[0]}","{one.relation}","{ids[-1]}"']),
+                "entity": ("drop_entities", ids),
+            }[kind]
+            found = run.what_if(user, k=k, **{option: gone})
+            assert [keys[place.item.id] for place in one.shows] == [listed.item for listed in found.after]
+            assert [place.rank for place in one.shows] == [listed.rank for listed in found.after]
+            was = [listed.item for listed in found.before]
+            for place in one.shows:
+                key = keys[place.item.id]
+                assert place.was == (was.index(key) + 1 if key in was else None)
+            after = {listed.item for listed in found.after}
+            assert [keys[item.id] for item, _ in one.gone] == [key for key in was if key not in after]
+    return set(of_kind)
+
+
 def test_each_is_a_what_if(small_run: Run, made: list[OfUser], knowing: str) -> None:
     snapshot = small_run.snapshot
-    keys = dict(snapshot.nodes.select("iri", "key").iter_rows())
-    kinds = set()
+    kinds: set[str] = set()
     for person, records, absences in made:
         run = small_run.at_knowledge(1.0 if person.key == knowing else 0.0)
         history = snapshot.matrix("train")[[snapshot.user_id(person.key)]].indices
         assert [one.kind for one in absences[: len(history)]] == ["interaction"] * len(history)
-        of_kind: dict[str, list[Absence]] = defaultdict(list)
-        for one in absences:
-            of_kind[one.kind].append(one)
-        for kind, some in of_kind.items():
-            kinds.add(kind)
-            assert len({one.key for one in some}) == len(some)
-            for one in some[:6]:
-                ids = [node.id for node in one.nodes]
-                option, gone = {
-                    "interaction": ("drop_items", [keys[ids[0]]]),
-                    "fact": ("drop", [f'"{ids[0]}","{one.relation}","{ids[-1]}"']),
-                    "entity": ("drop_entities", ids),
-                }[kind]
-                found = run.what_if(person.key, k=len(records), **{option: gone})
-                assert [keys[place.item.id] for place in one.shows] == [listed.item for listed in found.after]
-                assert [place.rank for place in one.shows] == [listed.rank for listed in found.after]
-                was = [listed.item for listed in found.before]
-                for place in one.shows:
-                    key = keys[place.item.id]
-                    assert place.was == (was.index(key) + 1 if key in was else None)
-                after = {listed.item for listed in found.after}
-                assert [keys[item.id] for item, _ in one.gone] == [key for key in was if key not in after]
+        kinds |= each_is_a_what_if(run, person.key, len(records), absences)
     assert kinds == {"interaction", "fact", "entity"}
+
+
+def test_of_the_linear_model_too(linear_run: Run, recorder_of: Callable[..., Recorder]) -> None:
+    kinds: set[str] = set()
+    for person, records, absences in recorder_of(linear_run, k=3).records(range(0, 30, 6)):
+        kinds |= each_is_a_what_if(linear_run, person.key, len(records), absences)
+    assert "interaction" in kinds
+    assert kinds <= {"interaction", "fact", "entity"}
 
 
 def test_effects_are_what_the_list_loses(small_run: Run, made: list[OfUser]) -> None:

@@ -100,7 +100,7 @@ def test_effects_and_places_are_those_without_the_paths_edges(
 
 def test_of_another_model(linear_run: Run, recorder_of: Callable[..., Recorder]) -> None:
     ((person, found, absences),) = recorder_of(linear_run, k=3).records([5])
-    assert absences == []
+    assert {one.kind for one in absences} >= {"interaction"}
     assert [record.rank for record in found] == [1, 2, 3]
     assert found[0].model == linear_run.scorer.name
     for record in found:
