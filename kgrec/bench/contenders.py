@@ -36,7 +36,7 @@ CHANNELS = (
     "content",
 )
 """The flagship's families of channels, each of which is taken out once."""
-QUICK = ("ease", "rp3", "kg")
+QUICK = ("ease", "rp3")
 """What is fitted in seconds: closed form, without vectors."""
 
 
