@@ -90,15 +90,13 @@ class Effect(Ranked):
 
     def importance(self, world: World, pair: Candidates) -> NDArray[np.float64]:
         effects, person = world.effects, world.person(pair.user)
-        h = len(pair.history)
         # the item is not in the history, so that walks over the person's own node do not reach it
-        board = Board(person, np.array([pair.item]))
-        scores = board.scores(np.vstack([np.ones(h, dtype=bool), ~np.eye(h, dtype=bool)]))[:, 0]
+        whole, without = Board(person, np.array([pair.item])).without_each()
         of_facts = np.zeros(len(pair.facts))
         for place, fact in enumerate(pair.facts):
             edit = effects.edit(frozenset([fact]), frozenset())
             of_facts[place] = -effects.by_links(person, edit)[pair.item]
-        return np.concatenate([scores[0] - scores[1:], of_facts])
+        return np.concatenate([(whole - without)[:, 0], of_facts])
 
 
 class Share(Ranked):

@@ -19,7 +19,9 @@ ROUNDING = 1e-5
 """Of the scores' size."""
 
 
-def margin(scores: NDArray[np.float64], at: int, k: int) -> NDArray[np.float64]:
+def margin(
+    scores: NDArray[np.float64], at: int, k: int, bare: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """By how much an item is ahead of the one that would push it out of the first k: float64 ``[m]``; below 0 it is
     out.
 
@@ -27,12 +29,14 @@ def margin(scores: NDArray[np.float64], at: int, k: int) -> NDArray[np.float64]:
         scores: of the item and its rivals, ``[m, K]``.
         at: the item's column.
         k: length of the list.
+        bare: the item's scores, ``[m, 1]``, where they are others.
     """
+    own = scores[:, at] if bare is None else bare[:, 0]
     others = np.delete(scores, at, axis=1)
     if others.shape[1] < k:
         return np.full(len(scores), np.inf)
     last = np.partition(others, others.shape[1] - k, axis=1)[:, others.shape[1] - k]
-    return np.asarray(scores[:, at] - last)
+    return np.asarray(own - last)
 
 
 class _Greedy(ABC):
@@ -42,6 +46,7 @@ class _Greedy(ABC):
         board: scores subsets of the history.
         at: the item's column.
         k: length of the list.
+        bare: scores the item, and nothing else, as if it had no facts; where it is not given, the board does.
 
     Attributes:
         kept: whether all interactions are kept at first, or none.
@@ -49,16 +54,30 @@ class _Greedy(ABC):
 
     kept: ClassVar[bool]
 
-    def __init__(self, board: Board, at: int, k: int) -> None:
-        self.board, self.at, self.k = board, at, k
+    def __init__(self, board: Board, at: int, k: int, bare: Board | None = None) -> None:
+        self.board, self.at, self.k, self.bare = board, at, k, bare
         self.size = len(board.person.items)
 
     @abstractmethod
-    def margin(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """How far the item is ahead for some subsets: float64 ``[m]``; what is equal but for rounding has not been
-        passed."""
+    def margin(self, scores: NDArray[np.float64], bare: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """How far the item is ahead by some scores: float64 ``[m]``; what is equal but for rounding has not been
+        passed.
 
-    def _done(self, margin: float) -> bool:
+        Args:
+            scores: of the board, ``[m, K]``.
+            bare: of the item as if it had no facts, ``[m, 1]``, where that is asked for.
+        """
+
+    def _margin(self, kept: NDArray[np.bool_]) -> float:
+        bare = None if self.bare is None else self.bare.scores(kept[None])
+        return float(self.margin(self.board.scores(kept[None]), bare)[0])
+
+    def _turned(self, kept: NDArray[np.bool_], tried: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Margins with one of those tried turned round: float64 ``[len(tried)]``."""
+        bare = None if self.bare is None else self.bare.turned(kept, tried)
+        return self.margin(self.board.turned(kept, tried), bare)
+
+    def _done(self, margin: NDArray[np.float64] | float) -> NDArray[np.bool_] | bool:
         return margin < 0 if self.kept else margin >= 0
 
     def greedy(self) -> list[int] | None:
@@ -66,26 +85,31 @@ class _Greedy(ABC):
         kept = np.full(self.size, self.kept)
         chosen: list[int] = []
         tried = np.arange(self.size)
-        margin = float(self.margin(kept[None])[0])
+        margin = self._margin(kept)
         while not self._done(margin) and len(chosen) < self.size:
-            margins = self.margin(_turned(kept, tried))
+            margins = self._turned(kept, tried)
             order = np.argsort(margins if self.kept else -margins, kind="stable")
             # one at a time at first, then several: what is superfluous comes back below
             some = tried[order[: 1 + len(chosen) // STRIDE]]
             chosen += some.tolist()
             kept[some] = not self.kept
-            margin = float(margins[order[0]] if len(some) == 1 else self.margin(kept[None])[0])
+            margin = float(margins[order[0]]) if len(some) == 1 else self._margin(kept)
             tried = tried[order[len(some) :]][:TRIED]
             if not len(tried):
                 tried = np.flatnonzero(kept == self.kept)
-        if not self._done(margin):
-            return None
-        for one in list(chosen):
-            again = kept.copy()
-            again[one] = self.kept
-            if len(chosen) > 1 and self._done(float(self.margin(again[None])[0])):
-                kept = again
-                chosen.remove(one)
+        return self._thinned(kept, chosen) if self._done(margin) else None
+
+    def _thinned(self, kept: NDArray[np.bool_], chosen: list[int]) -> list[int]:
+        """What is left when the superfluous ones have come back, in the order in which they were chosen."""
+        doubtful = list(chosen)
+        while len(chosen) > 1 and doubtful:
+            enough = np.flatnonzero(self._done(self._turned(kept, np.array(doubtful))))
+            if not len(enough):
+                break
+            back = doubtful[int(enough[0])]
+            kept[back] = self.kept
+            chosen.remove(back)
+            doubtful = doubtful[int(enough[0]) + 1 :]
         return chosen
 
 
@@ -94,9 +118,8 @@ class Out(_Greedy):
 
     kept: ClassVar[bool] = True
 
-    def margin(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-        scores = self.board.scores(kept)
-        return np.asarray(margin(scores, self.at, self.k) + ROUNDING * np.abs(scores).max(axis=1))
+    def margin(self, scores: NDArray[np.float64], bare: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        return np.asarray(margin(scores, self.at, self.k, bare) + ROUNDING * np.abs(scores).max(axis=1))
 
     def smallest(self, size: int) -> tuple[int, ...] | None:
         """The set of exactly so many that pushes it out furthest, of all there are; None where none does."""
@@ -105,7 +128,7 @@ class Out(_Greedy):
         while some := [one for _, one in zip(range(4096), every)]:
             kept = np.ones((len(some), self.size), dtype=bool)
             kept[np.arange(len(some))[:, None], np.array(some)] = False
-            margins = self.margin(kept)
+            margins = self.margin(self.board.scores(kept))
             at = int(np.argmin(margins))
             if margins[at] < best:
                 best, found = float(margins[at]), some[at]
@@ -113,26 +136,9 @@ class Out(_Greedy):
 
 
 class In(_Greedy):
-    """Interactions that alone keep an item among the first k of a board.
-
-    ``bare`` scores the item as if it had no facts; the others are scored by ``board``.
-    """
+    """Interactions that alone keep an item among the first k of a board."""
 
     kept: ClassVar[bool] = False
 
-    def __init__(self, board: Board, bare: Board, at: int, k: int) -> None:
-        super().__init__(board, at, k)
-        self.bare = bare
-
-    def margin(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-        scores = self.board.scores(kept)
-        if self.bare is not self.board:
-            scores[:, self.at] = self.bare.scores(kept)[:, self.at]
-        return np.asarray(margin(scores, self.at, self.k) - ROUNDING * np.abs(scores).max(axis=1))
-
-
-def _turned(kept: NDArray[np.bool_], tried: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """One row for each of those tried, with it turned round: bool ``[len(tried), h]``."""
-    rows = np.repeat(kept[None], len(tried), axis=0)
-    rows[np.arange(len(tried)), tried] = ~kept[tried]
-    return rows
+    def margin(self, scores: NDArray[np.float64], bare: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        return np.asarray(margin(scores, self.at, self.k, bare) - ROUNDING * np.abs(scores).max(axis=1))

@@ -59,7 +59,7 @@ class SetSearch:
         self.effects, self.person, self.ranking, self.k = effects, person, ranking, k
         self.scores = effects.score(person)
         self.rivals = np.sort(ranking.top(self.scores, RIVALS))
-        self._boards: dict[tuple[bytes, tuple[str, ...]], Board] = {}
+        self._boards: dict[bytes, Board] = {}
         self._left: dict[frozenset[int], NDArray[np.float32]] = {}
 
     def holds(self, item: int) -> bool:
@@ -92,26 +92,24 @@ class SetSearch:
 
     def effects_of_items(self, item: int) -> NDArray[np.float64]:
         """What each interaction does to an item's score: float64 ``[h]``."""
-        size = len(self.person.items)
         if not self.ranking.allowed[item]:
             # an item of the history is reached over the person's own node, too
             each = self.scores_without([[one] for one in self.person.items.tolist()])
             return np.array([float(self.scores[item]) - float(scores[item]) for scores in each])
         board = self._board(np.union1d(self.rivals, [item]))
-        at = int(np.searchsorted(board.columns, item))
-        scores = board.scores(np.vstack([np.ones(size, dtype=bool), ~np.eye(size, dtype=bool)]), at)[:, 0]
-        return np.asarray(scores[0] - scores[1:])
+        whole, without = board.without_each(int(np.searchsorted(board.columns, item)))
+        return np.asarray(whole - without)[:, 0]
 
     def places_without(self, item: int, sets: Sequence[Iterable[int]]) -> list[int | None]:
         """Places of an item without some sets of interactions."""
         return [self.ranking.place(row, item) for row in self.scores_without(sets)]
 
-    def _board(self, columns: NDArray[np.int64], without: tuple[str, ...] = ()) -> Board:
-        key = (columns.tobytes(), without)
+    def _board(self, columns: NDArray[np.int64]) -> Board:
+        key = columns.tobytes()
         if key not in self._boards:
             if len(self._boards) >= BOARDS:
                 self._boards.clear()
-            self._boards[key] = Board(self.person, columns, without)
+            self._boards[key] = Board(self.person, columns)
         return self._boards[key]
 
     # --- necessary
@@ -172,9 +170,8 @@ class SetSearch:
         rivals = np.union1d(self.rivals, [item])
         # rivals of short histories are met on the way
         for _ in range(2 * self.k):
-            whole = self._board(rivals)
-            bare = self._board(rivals, LITERAL) if facts else whole
-            chosen = In(whole, bare, int(np.searchsorted(rivals, item)), self.k).greedy()
+            board, at = self._board(rivals), int(np.searchsorted(rivals, item))
+            chosen = In(board, at, self.k, board.bare(at, LITERAL) if facts else None).greedy()
             if chosen is None:
                 return None
             kept = self.person.items[chosen].tolist()
@@ -221,9 +218,8 @@ class SetSearch:
         columns = np.unique([above, below])
         board = Board(self.person, columns)
         first, second = (int(np.searchsorted(columns, one)) for one in (above, below))
-        size = len(self.person.items)
-        scores = board.scores(np.vstack([np.ones(size, dtype=bool), ~np.eye(size, dtype=bool)]))
-        difference = scores[:, first] - scores[:, second]
+        whole, without = board.without_each()
         chosen = Out(board, first, 1).greedy()
         found = None if chosen is None else EdgeSet(tuple(self.person.items[chosen].tolist()))
-        return np.asarray(difference[0] - difference[1:]), found
+        effects = (whole[first] - whole[second]) - (without[:, first] - without[:, second])
+        return np.asarray(effects), found
