@@ -12,12 +12,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.effects.links import LinkEdit
+from kgrec.effects.links import LinkEdit, LinkGraph
+from kgrec.effects.sparse import entries_of, weighted_sum
 from kgrec.flow.channel import Channel
 from kgrec.flow.channels.ease import ITEM_POWER, L2
-from kgrec.flow.content import CHAINED
 from kgrec.flow.newcomer import NewItems
-from kgrec.flow.vectors import largest
 
 if TYPE_CHECKING:
     from kgrec.effects.flow import FlowEffects
@@ -25,17 +24,33 @@ if TYPE_CHECKING:
 Flow = NDArray[np.float32]
 
 
-def change(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow | None:
-    """By how much the flow of one weighted history changes: float32 ``[num_items]``; None where it does not.
+class LinkChange:
+    """By how much the flows of one history change with some links.
 
     Args:
         effects: of the model.
-        channel: one of its channels.
         edit: the links afterwards.
-        weighted: the history as the channel reads it, CSR ``[1, num_items]``.
     """
-    found = _CHANGES.get(channel.name if channel.name == "around:links" else channel.family)
-    return None if found is None else found(effects, channel, edit, weighted)
+
+    def __init__(self, effects: FlowEffects, edit: LinkEdit) -> None:
+        self.effects, self.edit = effects, edit
+        self._relations: dict[int, Flow] = {}
+
+    def flow(self, channel: Channel, weighted: sp.csr_array) -> Flow | None:
+        """By how much a channel's flow changes: float32 ``[num_items]``; None where it does not.
+
+        Args:
+            channel: one of the model's.
+            weighted: the history as the channel reads it, CSR ``[1, num_items]``; the same object for channels that
+                weigh age alike.
+        """
+        if channel.family == "kg" and channel.name != "kg":
+            if id(weighted) not in self._relations:
+                self._relations[id(weighted)] = _by_relation(self.edit, weighted)
+            place = list(self.edit.graph.links.relations).index(channel.name.split(":", 1)[1])
+            return self._relations[id(weighted)][place]
+        found = _CHANGES.get(channel.name if channel.name == "around:links" else channel.family)
+        return None if found is None else found(self.effects, channel, self.edit, weighted)
 
 
 def prior_change(effects: FlowEffects, edit: LinkEdit) -> Flow:
@@ -51,27 +66,40 @@ def prior_change(effects: FlowEffects, edit: LinkEdit) -> Flow:
     return found
 
 
-def _knowledge(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow | None:
-    """``v' C'ᵀ - v Cᵀ`` with ``v`` the history's links: the edited items' columns, all where the history has one."""
-    if channel.name == "kg":
-        row, column, value = edit.near_of(weighted.indices).entries
-        return _spread(weighted, row, column, value)
-    name = channel.name.split(":", 1)[1]
-    if not edit.changes(name):
-        return None
-    rows = edit.graph.links.by_relation[name]
-    old, new = edit.of_relation(name)
+def _nearest(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow | None:
+    row, column, value = edit.near_of(weighted.indices).entries
+    return _spread(weighted, row, column, value)
+
+
+def _by_relation(edit: LinkEdit, weighted: sp.csr_array) -> Flow:
+    """``v' C'ᵀ - v Cᵀ`` with ``v`` the history's links, for each relation: the edited items' columns, all where the
+    history has one: float32 ``[relations, num_items]``."""
+    graph = edit.graph
+    old, new = edit.of_relations
+    items, number = graph.by_relation.shape[0], len(graph.links.relations)
+    before = weighted_sum(graph.by_relation, weighted.indices, weighted.data)
     mine = _weights(weighted, edit.items)
-    if not mine.any():
-        # the history's links are what they were: only the edited items are reached otherwise
-        flow = np.zeros(rows.shape[0], dtype=np.float32)
-        flow[edit.items] = sp.csr_array(new - old) @ (rows[weighted.indices].T @ weighted.data)
-        return flow
-    before = np.asarray((weighted @ rows).toarray()).ravel()
-    moved = np.asarray((new - old).T @ mine).ravel()
-    flow = np.asarray(rows @ moved)
-    flow[edit.items] = new @ (before + moved) - old @ before
+    moved = new.T @ mine - old.T @ mine if mine.any() else np.zeros_like(before)
+    flow = np.zeros(number * items)
+    touched = np.flatnonzero(moved)
+    if len(touched):
+        turned = graph.by_relation_turned
+        entry, size = entries_of(turned, touched)
+        place = np.repeat(graph.relation[touched], size) * items + turned.indices[entry]
+        flow += np.bincount(place, np.repeat(moved[touched], size) * turned.data[entry], minlength=len(flow))
+    flow = flow.reshape(number, items)
+    flow[:, edit.items] = _split(graph, new, before + moved) - _split(graph, old, before)
     return flow.astype(np.float32)
+
+
+def _split(graph: LinkGraph, rows: sp.csr_array, links: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``C v`` by relation: float64 ``[relations, t]``."""
+    number, t = len(graph.links.relations), rows.shape[0]
+    relation = graph.relation[rows.indices]
+    place = relation * t + np.repeat(np.arange(t), np.diff(rows.indptr))
+    told = relation >= 0
+    sums = np.bincount(place[told], (rows.data * links[rows.indices])[told], minlength=number * t)
+    return sums.reshape(number, t)
 
 
 def _around(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow:
@@ -110,7 +138,7 @@ def _similar_then_low(effects: FlowEffects, channel: Channel, edit: LinkEdit, we
     if not len(at):
         return None
     items = changed.rows[at]
-    total = _alike_total(effects, items)
+    total = effects.alike_total(items)
     after = total + changed.total[at]
     share = sp.csr_array(channel.factors[0])[items]
     moved: Any = sp.csr_array(changed.difference[at])[:, channel.targets]
@@ -144,7 +172,7 @@ def _content(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: s
 
 
 _CHANGES: dict[str, Callable[[FlowEffects, Channel, LinkEdit, sp.csr_array], Flow | None]] = {
-    "kg": _knowledge,
+    "kg": _nearest,
     "around:links": _around,
     "ease>similar": _ease_then_similar,
     "similar>low": _similar_then_low,
@@ -166,18 +194,6 @@ def _weights(weighted: sp.csr_array, items: NDArray[np.int64]) -> NDArray[np.flo
     if not weighted.nnz:
         return np.zeros(len(items), dtype=np.float32)
     return np.where(weighted.indices[place] == items, weighted.data[place], 0.0).astype(np.float32)
-
-
-def _alike_total(effects: FlowEffects, items: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sums of the rows of :attr:`kgrec.flow.content.ItemContent.alike`: float64 ``[len(items)]``."""
-    assert effects.graph is not None
-    total = np.asarray(effects.graph.alike.matrix[items].sum(axis=1), dtype=np.float64).ravel()
-    white = effects.part.content.white_text
-    if white is not None:
-        scores = white[items] @ white.T
-        scores[np.arange(len(items)), items] = 0.0
-        total += np.asarray(largest(scores, CHAINED).sum(axis=1)).ravel()
-    return total
 
 
 def _as_new(effects: FlowEffects, edit: LinkEdit, some: NDArray[np.int64]) -> NewItems:

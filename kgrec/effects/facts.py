@@ -37,13 +37,18 @@ class Facts:
     def __contains__(self, fact: Fact) -> bool:
         return fact in self.of_node(fact.source)
 
-    def of_node(self, node: Node) -> frozenset[Fact]:
-        """All edges that begin or end there."""
-        if node not in self._of_node:
+    def of_node(self, node: Node, relation: str | None = None) -> frozenset[Fact]:
+        """All edges that begin or end there, of one relation if that is given."""
+        key = (node, relation)
+        if key not in self._of_node:
             position = self._offsets[node[0]] + node[1]
             start, stop = np.searchsorted(self._by_end[0], [position, position + 1])
-            self._of_node[node] = self._facts(np.unique(self._by_end[1][start:stop]))
-        return self._of_node[node]
+            rows = np.unique(self._by_end[1][start:stop])
+            if relation is not None:
+                code = self._relations.index(relation) if relation in self._relations else -1
+                rows = rows[self._coded[0][1, rows] == code]
+            self._of_node[key] = self._facts(rows)
+        return self._of_node[key]
 
     def of_relation(self, name: str) -> frozenset[Fact]:
         """All edges of one relation."""
@@ -77,10 +82,38 @@ class Facts:
                 raise UserError("this edge is in the graph already", value=self.told(fact))
 
     def _facts(self, rows: NDArray[np.int64]) -> frozenset[Fact]:
-        return frozenset(Fact((a, b), r, (c, d)) for a, b, r, c, d in self.frame[rows].iter_rows())
+        codes, ids = self._coded
+        names = (
+            [name[code] for code in codes[column][rows].tolist()]
+            for column, name in ((0, self._types), (1, self._relations), (2, self._types))
+        )
+        ends = (ids[side][rows].tolist() for side in (0, 1))
+        return frozenset(
+            Fact((a, b), r, (c, d)) for (a, r, c), b, d in zip(zip(*names, strict=True), *ends, strict=True)
+        )
 
     @cached_property
-    def _of_node(self) -> dict[Node, frozenset[Fact]]:
+    def _types(self) -> list[str]:
+        return sorted(self._offsets)
+
+    @cached_property
+    def _relations(self) -> list[str]:
+        return sorted(self.frame["relation"].unique().to_list())
+
+    @cached_property
+    def _coded(self) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+        """Of every edge source type, relation and target type by number, ``[3, edges]``, and ids of its ends,
+        ``[2, edges]``: rows of a frame take longer to read than they take to use."""
+        columns = (("source_type", self._types), ("relation", self._relations), ("target_type", self._types))
+        codes = [
+            self.frame[column].replace_strict({name: n for n, name in enumerate(names)}, return_dtype=pl.UInt16)
+            for column, names in columns
+        ]
+        ids = np.stack([self.frame[side].to_numpy() for side in ("source", "target")]).astype(np.int64)
+        return np.stack([one.to_numpy() for one in codes]), ids
+
+    @cached_property
+    def _of_node(self) -> dict[tuple[Node, str | None], frozenset[Fact]]:
         return {}
 
     @cached_property

@@ -23,11 +23,12 @@ from kgrec.effects.intervention import Fact, Intervention
 from kgrec.effects.links import LinkEdit, LinkGraph, links_of
 from kgrec.effects.person import Person
 from kgrec.flow.channels.rp3 import POWER
-from kgrec.flow.mix import coefficient
+from kgrec.flow.content import CHAINED
 from kgrec.flow.model import FlowScorer
 from kgrec.flow.part import Part
+from kgrec.flow.vectors import largest
 
-EDITS = 256
+EDITS = 1024
 """Edited links that are kept: many people's reasons pass the same facts."""
 
 
@@ -116,16 +117,21 @@ class FlowEffects:
 
     def by_links(self, person: Person, edit: LinkEdit | None) -> NDArray[np.float32]:
         """What edited links change in the scores of a history: float32 ``[num_items]``."""
-        change = np.zeros(self.snapshot.num_items, dtype=np.float32)
+        total = np.zeros(self.snapshot.num_items, dtype=np.float32)
         if edit is None or not len(edit.items):
-            return change
+            return total
         log_size = np.log1p(np.diff(person.history.indptr))
-        log_degree = self.scorer.flow.catalogue.log_degree
+        change = linked.LinkChange(self, edit)
         for channel, gates, weighted in person.scorer.terms(person.history, person.users):
-            flow = linked.change(self, channel, edit, weighted)
-            if flow is not None:
-                change += coefficient(gates, log_size, log_degree)[0] * flow
-        return change + linked.prior_change(self, edit)
+            flow = change.flow(channel, weighted)
+            if flow is None:
+                continue
+            weight = person.scorer.coefficient(channel, gates, log_size)[0]
+            if channel.targets is None:
+                total += weight * flow
+            else:
+                total[channel.targets] += weight * flow[channel.targets]
+        return total + linked.prior_change(self, edit)
 
     def _own_walks(self, after: Person) -> NDArray[np.float32]:
         """Walks over the user's own node, which the matrices hold as they were in training."""
@@ -136,15 +142,15 @@ class FlowEffects:
         walk = self.channels.get("rp3")
         if walk is None or len(walk.factors) != 2 or np.array_equal(own, after.items):
             return change
-        log_size, catalogue = np.log1p(np.diff(after.history.indptr)), self.scorer.flow.catalogue
-        back = np.maximum(catalogue.degree, 1.0) ** -POWER
+        log_size = np.log1p(np.diff(after.history.indptr))
+        back = np.maximum(self.scorer.flow.catalogue.degree[after.items], 1.0) ** -POWER
         for channel, gates, weighted in after.scorer.terms(after.history, after.users):
             if channel is not walk:
                 continue
-            flow, carried = np.zeros_like(change), weighted.data * back[after.items]
+            flow, carried = np.zeros_like(change), weighted.data * back
             flow[own] -= carried[np.isin(after.items, own)].sum() * max(len(own), 1) ** -POWER
             flow[after.items] += carried.sum() * max(len(after.items), 1) ** -POWER
-            change += coefficient(gates, log_size, catalogue.log_degree)[0] * flow
+            change += after.scorer.coefficient(channel, gates, log_size)[0] * flow
         return change
 
     # --- what is read, made when it is needed
@@ -175,6 +181,25 @@ class FlowEffects:
             return self.part.content.near_by_links if kg is None else sp.csr_array(kg.factors[0])
 
         return LinkGraph(self.snapshot, links, self.facts, self.scorer.flow.config.neighbours, near)
+
+    def alike_total(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Sums of some rows of :attr:`kgrec.flow.content.ItemContent.alike`: float64 ``[len(items)]``."""
+        assert self.graph is not None
+        total = np.asarray(self.graph.alike.matrix[items].sum(axis=1), dtype=np.float64).ravel()
+        white = self.part.content.white_text
+        if white is None:
+            return total
+        missing = items[np.isnan(self._alike_texts[items])]
+        if len(missing):
+            scores = white[missing] @ white.T
+            scores[np.arange(len(missing)), missing] = 0.0
+            self._alike_texts[missing] = np.asarray(largest(scores, CHAINED).sum(axis=1)).ravel()
+        return np.asarray(total + self._alike_texts[items])
+
+    @cached_property
+    def _alike_texts(self) -> NDArray[np.float64]:
+        """The part of texts in it, where it has been worked out; NaN elsewhere: float64 ``[num_items]``."""
+        return np.full(self.snapshot.num_items, np.nan)
 
     @cached_property
     def foretold(self) -> Foretold:

@@ -93,15 +93,42 @@ class LinkGraph:
         indices = np.concatenate([np.zeros(0, dtype=np.int64), *columns])
         shape = (len(items), self.links.matrix.shape[1])
         matrix = sp.csr_array((np.ones(len(indices), dtype=np.float32), indices, indptr), shape)
-        relations = frozenset(fact.relation for fact in drop | add)
-        return LinkEdit(self, items, matrix, relations)
+        return LinkEdit(self, items, matrix)
+
+    @cached_property
+    def relation(self) -> NDArray[np.int64]:
+        """Of each link the relation that it is told apart by, by its place in ``links.relations``; -1 for none: int64
+        ``[links]``."""
+        found = np.full(self.links.matrix.shape[1], -1, dtype=np.int64)
+        for place, columns in enumerate(self.links.relations.values()):
+            found[columns] = place
+        return found
+
+    @cached_property
+    def by_relation(self) -> sp.csr_array:
+        """``links.by_relation`` in one: no two relations have a link in common. float32 CSR ``[items, links]``."""
+        rows = sp.csr_array(self.links.matrix.shape, dtype=np.float32)
+        for one in self.links.by_relation.values():
+            rows = rows + one
+        rows.sort_indices()
+        return rows
+
+    @cached_property
+    def by_relation_turned(self) -> sp.csr_array:
+        """:attr:`by_relation` transposed, CSR."""
+        return sp.csr_array(self.by_relation.T)
 
     def _columns(self, item: int, changed: tuple[set[Fact], set[Fact]]) -> NDArray[np.int64]:
         """Columns of the links that an item has after its edges have changed, increasing."""
         dropped, added = changed
-        node = (self.item_type, item)
-        kept = (self.facts.of_node(node) - dropped) | added
-        found = {self.column.get(key, -1) for key in links_of(node, kept)} - {-1}
+        node, matrix = (self.item_type, item), self.links.matrix
+        gone = links_of(node, dropped)
+        # that it is somebody's neighbour other facts may say as well
+        for relation in {key[0] for key in gone if key[2:] == node}:
+            gone -= links_of(node, self.facts.of_node(node, relation) - dropped)
+        less = {self.column.get(key, -1) for key in gone - links_of(node, added)}
+        more = {self.column.get(key, -1) for key in links_of(node, added)} - {-1}
+        found = set(matrix.indices[matrix.indptr[item] : matrix.indptr[item + 1]].tolist()) - less | more
         return np.array(sorted(found), dtype=np.int64)
 
 
@@ -126,36 +153,29 @@ class LinkEdit:
         graph: as it was.
         items: ids, int64 ``[t]``, increasing.
         matrix: their links afterwards, binary CSR ``[t, links]``.
-        relations: of the edges that come or go.
     """
 
     graph: LinkGraph
     items: NDArray[np.int64]
     matrix: sp.csr_array
-    relations: frozenset[str]
 
     @cached_property
     def rows(self) -> sp.csr_array:
         """Weighted links afterwards: float32 CSR ``[t, links]``."""
         return self.graph.links.weighted(self.graph.links.shared, self.matrix)
 
-    def changes(self, name: str) -> bool:
-        """Whether links of this relation (or of the pooled ``rest``) come or go."""
-        if name in self.relations:
-            return True
-        return name == "rest" and any(one not in self.graph.links.relations for one in self.relations)
-
-    def of_relation(self, name: str) -> tuple[sp.csr_array, sp.csr_array]:
-        """Weighted links of one relation before and afterwards: float32 CSR ``[t, links]`` each."""
-        if name not in self._of_relation:
-            links = self.graph.links
-            before = sp.csr_array(links.by_relation[name][self.items])
-            self._of_relation[name] = before, links.weighted(links.relations[name], self.matrix)
-        return self._of_relation[name]
-
     @cached_property
-    def _of_relation(self) -> dict[str, tuple[sp.csr_array, sp.csr_array]]:
-        return {}
+    def of_relations(self) -> tuple[sp.csr_array, sp.csr_array]:
+        """Their rows of :attr:`LinkGraph.by_relation` before and afterwards: float32 CSR ``[t, links]`` each."""
+        graph, matrix = self.graph, self.matrix
+        relation = graph.relation[matrix.indices]
+        item = np.repeat(np.arange(len(self.items)), np.diff(matrix.indptr))
+        values = np.where(relation >= 0, graph.links.idf[matrix.indices], 0.0)
+        group = item * (len(graph.links.relations) + 1) + relation + 1
+        length = np.sqrt(np.bincount(group, values**2, minlength=1))
+        values = values * (1.0 / np.maximum(length, 1e-12))[group]
+        after = sp.csr_array((values.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+        return sp.csr_array(graph.by_relation[self.items]), after
 
     @cached_property
     def moved(self) -> Moved:

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from kgrec.effects.sparse import entries_of
 from kgrec.flow.vectors import largest, nearest_neighbours, nearest_of, turned_of
 
 
@@ -139,13 +140,14 @@ class Moved:
 
     @cached_property
     def after(self) -> sp.csr_array:
-        """Cosines afterwards: CSR ``[items, t]``, summed in the order of everybody's own row."""
-        return sp.csr_array(self.rows @ sp.csr_array(self.new.T))
+        """Cosines afterwards: CSR ``[t, items]``; what two rows have in common is summed in the order of its columns,
+        whichever of them stands on the left."""
+        return _cosines(self.new, self.turned)
 
     @cached_property
-    def before(self) -> sp.csr_array:
-        """Cosines before: CSR ``[items, t]``."""
-        return sp.csr_array(self.rows @ sp.csr_array(self.rows[self.items].T))
+    def coming(self) -> sp.csr_array:
+        """The same by item: CSR ``[items, t]``."""
+        return sp.csr_array(self.after.T)
 
     @cached_property
     def place(self) -> NDArray[np.int64]:
@@ -157,13 +159,20 @@ class Moved:
     @cached_property
     def changed(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """Other items, places of moved ones and cosines afterwards, where the cosine is not what it was."""
-        t = len(self.items)
-        both = [sp.coo_array(self.before), sp.coo_array(self.after)]
-        pairs = np.unique(np.concatenate([one.coords[0].astype(np.int64) * t + one.coords[1] for one in both]))
-        row, column = np.divmod(pairs, max(t, 1))
-        value = _values(self.after, row, column)
-        kept = (self.place[row] < 0) & (value != _values(self.before, row, column))
-        return row[kept], column[kept], value[kept]
+        before = _cosines(sp.csr_array(self.rows[self.items]), self.turned)
+        pairs: Any = sp.coo_array(self.after - before)
+        column, row = (one.astype(np.int64) for one in pairs.coords)
+        kept = (self.place[row] < 0) & (pairs.data != 0)
+        row, column = row[kept], column[kept]
+        order = np.lexsort((column, row))
+        row, column = row[order], column[order]
+        return row, column, _values(self.after, column, row)
+
+
+def _cosines(some: sp.csr_array, turned: sp.csr_array) -> sp.csr_array:
+    found = sp.csr_array(some @ turned)
+    found.sort_indices()
+    return found
 
 
 def edit_near(
@@ -235,7 +244,7 @@ def _enough(wide: Near, moved: Moved, some: NDArray[np.int64], k: int) -> NDArra
 
 def _merged(wide: Near, moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr_array:
     """The nearest of some items out of their longer lists and those that are moved: CSR ``[len(some), items]``."""
-    rows, coming = sp.coo_array(wide.matrix[some]), sp.coo_array(moved.after[some])
+    rows, coming = sp.coo_array(wide.matrix[some]), sp.coo_array(moved.coming[some])
     stays = moved.place[rows.coords[1]] < 0
     row = np.concatenate([rows.coords[0][stays], coming.coords[0]])
     column = np.concatenate([rows.coords[1][stays], moved.items[coming.coords[1]]])
@@ -249,16 +258,26 @@ def _merged(wide: Near, moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr
 
 
 def _values(matrix: sp.csr_array, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Single entries of a matrix whose rows are sorted: float32 ``[len(row)]``."""
+    found = np.zeros(len(row), dtype=np.float32)
     if not len(row):
-        return np.zeros(0, dtype=np.float32)
-    return np.asarray(matrix[row, column], dtype=np.float32).ravel()
+        return found
+    rows, place = np.unique(row, return_inverse=True)
+    entry, size = entries_of(matrix, rows)
+    known = np.repeat(np.arange(len(rows)), size) * matrix.shape[1] + matrix.indices[entry]
+    wanted = place * matrix.shape[1] + column
+    at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    hit = known[at] == wanted if len(known) else np.zeros(len(row), dtype=bool)
+    found[hit] = matrix.data[entry[at[hit]]]
+    return found
 
 
 def _lists(moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr_array:
     """The nearest of some items, worked out anew: CSR ``[len(some), items]``."""
-    both = sp.vstack([moved.rows, moved.new], format="csr")
     place = moved.place[some]
-    left = sp.csr_array(both[np.where(place >= 0, moved.rows.shape[0] + place, some)])
+    own, order = place >= 0, np.argsort(place >= 0, kind="stable")
+    parts = [sp.csr_array(moved.rows[some[~own]]), sp.csr_array(moved.new[place[own]])]
+    left = sp.csr_array(sp.csr_array(sp.vstack(parts, format="csr"))[np.argsort(order)])
     scores = np.asarray((left @ moved.turned).toarray(), dtype=np.float32)
     scores[:, moved.items] = (left @ sp.csr_array(moved.new.T)).toarray()
     scores[np.arange(len(some)), some] = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ class Catalogue:
     degree: NDArray[np.float64]
     foretold: NDArray[np.float64]
 
-    @property
+    @cached_property
     def log_degree(self) -> NDArray[np.float64]:
         """``log d_i = log(1 + degree)``: float64 ``[items]``."""
         return np.log1p(self.degree)

@@ -80,7 +80,8 @@ class Links:
         return np.asarray(self.degree >= 2)
 
     @cached_property
-    def _idf(self) -> NDArray[np.float64]:
+    def idf(self) -> NDArray[np.float64]:
+        """Inverse document frequency of each link: float64 ``[links]``."""
         return np.asarray(np.log(self.matrix.shape[0] / np.maximum(self.degree, 1)) + 0.1)
 
     def weighted(self, columns: NDArray[np.bool_], matrix: sp.csr_array | None = None) -> sp.csr_array:
@@ -91,7 +92,7 @@ class Links:
             matrix: links of other items, binary CSR ``[n, links]``; those of the snapshot's items by default.
         """
         matrix = self.matrix if matrix is None else matrix
-        values = np.where(columns[matrix.indices], self._idf[matrix.indices], 0.0)
+        values = np.where(columns[matrix.indices], self.idf[matrix.indices], 0.0)
         rows = sp.csr_array((values, matrix.indices, matrix.indptr), matrix.shape)
         length = np.sqrt(np.asarray(rows.power(2).sum(axis=1)).ravel())
         rows = sp.csr_array(sp.diags_array(1.0 / np.maximum(length, 1e-12)) @ rows).astype(np.float32)

@@ -134,13 +134,27 @@ class FlowScorer:
         log_size = np.log1p(np.diff(histories.indptr))
         for channel, gates, weighted in self.terms(histories, users):
             flow = channel.flow(weighted)
-            left = np.stack([scale * gate.strength * np.exp(gate.user_power * log_size) for scale, gate in gates])
-            flow *= left.T.astype(np.float32) @ self._item_powers(channel, gates)
+            flow *= self.coefficient(channel, gates, log_size)
             if channel.targets is None:
                 total += flow
             else:
                 total[:, channel.targets] += flow
         return total
+
+    def coefficient(
+        self, channel: Channel, gates: list[tuple[float, Gate]], log_size: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """``Σ g n_u^a d_i^b`` over some of a channel's gates, for the columns of :meth:`Channel.flow`.
+
+        Args:
+            channel: one of the model's; gates: as :meth:`terms` gives them with it.
+            log_size: of the histories, ``[batch]``.
+
+        Returns:
+            float32 ``[batch, targets]``.
+        """
+        left = np.stack([scale * gate.strength * np.exp(gate.user_power * log_size) for scale, gate in gates])
+        return np.asarray(left.T.astype(np.float32) @ self._item_powers(channel, gates))
 
     def _item_powers(self, channel: Channel, gates: list[tuple[float, Gate]]) -> NDArray[np.float32]:
         """``d_i^b`` of a channel's targets for some of its gates: float32 ``[gates, targets]``; kept."""
