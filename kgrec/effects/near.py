@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.effects.sparse import entries_of
+from kgrec.effects.sparse import values_of
 from kgrec.flow.vectors import largest, nearest_neighbours, nearest_of, turned_of
 
 
@@ -166,7 +166,7 @@ class Moved:
         row, column = row[kept], column[kept]
         order = np.lexsort((column, row))
         row, column = row[order], column[order]
-        return row, column, _values(self.after, column, row)
+        return row, column, values_of(self.after, column, row)
 
 
 def _cosines(some: sp.csr_array, turned: sp.csr_array) -> sp.csr_array:
@@ -198,7 +198,7 @@ def edit_near(
     own = items[wanted[items]]
     if k < 1 or not len(row) + len(own):
         return NearEdit(np.zeros(0, dtype=np.int64), sp.csr_array(np.zeros((0, n), dtype=np.float32)))
-    old = _values(near.matrix, row, items[column])
+    old = values_of(near.matrix, row, items[column])
     least, full = near.least[row], near.least[row] > 0
     size = np.diff(near.matrix.indptr)
     # a row that has room takes everybody who comes near, as long as there is room
@@ -255,21 +255,6 @@ def _merged(wide: Near, moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr
     first = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(some)))])
     kept = order[np.arange(len(order)) - first[row[order]] < k]
     return sp.csr_array((value[kept], (row[kept], column[kept])), shape=(len(some), wide.matrix.shape[1]))
-
-
-def _values(matrix: sp.csr_array, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Single entries of a matrix whose rows are sorted: float32 ``[len(row)]``."""
-    found = np.zeros(len(row), dtype=np.float32)
-    if not len(row):
-        return found
-    rows, place = np.unique(row, return_inverse=True)
-    entry, size = entries_of(matrix, rows)
-    known = np.repeat(np.arange(len(rows)), size) * matrix.shape[1] + matrix.indices[entry]
-    wanted = place * matrix.shape[1] + column
-    at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
-    hit = known[at] == wanted if len(known) else np.zeros(len(row), dtype=bool)
-    found[hit] = matrix.data[entry[at[hit]]]
-    return found
 
 
 def _lists(moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr_array:

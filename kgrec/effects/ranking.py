@@ -32,8 +32,12 @@ class Ranking:
         """Place of an item in the whole list, from 1; None where it may not stand there."""
         if not self.allowed[item]:
             return None
-        ahead = int(((scores >= float(scores[item]) - TIE) & self.allowed).sum())
-        return int(np.flatnonzero(self.top(scores, ahead) == item)[0]) + 1
+        own = float(scores[item])
+        near = (scores >= own - TIE) & self.allowed
+        ahead = int(near.sum())
+        above = int((near & (scores > own + TIE)).sum())
+        # with nothing as good but itself, nothing is to be sorted
+        return ahead if ahead == above + 1 else int(np.flatnonzero(self.top(scores, ahead) == item)[0]) + 1
 
     def within(self, scores: NDArray[np.float32], item: int, k: int) -> bool:
         """Whether an item is among the best k."""

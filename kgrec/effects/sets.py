@@ -61,6 +61,7 @@ class SetSearch:
         self.rivals = np.sort(ranking.top(self.scores, RIVALS))
         self._boards: dict[bytes, Board] = {}
         self._left: dict[frozenset[int], NDArray[np.float32]] = {}
+        self._alone: dict[int, list[int] | None] = {}
 
     def holds(self, item: int) -> bool:
         """Whether the item is among the first k."""
@@ -96,13 +97,44 @@ class SetSearch:
             # an item of the history is reached over the person's own node, too
             each = self.scores_without([[one] for one in self.person.items.tolist()])
             return np.array([float(self.scores[item]) - float(scores[item]) for scores in each])
-        board = self._board(np.union1d(self.rivals, [item]))
+        board = self.board(item)
         whole, without = board.without_each(int(np.searchsorted(board.columns, item)))
         return np.asarray(whole - without)[:, 0]
+
+    def ready(self, items: Sequence[int], most: int) -> None:
+        """Scores at once what will be asked about some items: the history without each of the interactions that do
+        most, and with those alone that keep the item.
+
+        Args:
+            items: ids.
+            most: interactions of each.
+        """
+        history, asked = self.person.items, list[frozenset[int]]()
+        for item in items:
+            best = np.argsort(-self.effects_of_items(item), kind="stable")[:most]
+            asked += [frozenset([one]) for one in history[best].tolist()]
+            kept = self._first(item) if self.holds(item) else None
+            asked += [] if kept is None else [frozenset(history.tolist()) - frozenset(kept)]
+        asked = list(dict.fromkeys(asked))[:TOGETHER]
+        for _ in self.scores_without(asked):
+            pass
 
     def places_without(self, item: int, sets: Sequence[Iterable[int]]) -> list[int | None]:
         """Places of an item without some sets of interactions."""
         return [self.ranking.place(row, item) for row in self.scores_without(sets)]
+
+    def weights(self, item: int) -> NDArray[np.float32] | None:
+        """``W_ji`` of each channel for the items j of the history, float32 ``[channels, h]``; None of an item that may
+        not stand in the list."""
+        if not self.ranking.allowed[item]:
+            return None
+        board = self.board(item)
+        at = int(np.searchsorted(board.columns, item))
+        return np.stack([one[:, at] for one in board.blocks])
+
+    def board(self, item: int) -> Board:
+        """The history against an item and its rivals."""
+        return self._board(np.union1d(self.rivals, [item]))
 
     def _board(self, columns: NDArray[np.int64]) -> Board:
         key = columns.tobytes()
@@ -122,8 +154,8 @@ class SetSearch:
             facts: edges of the knowledge graph that may be taken away, besides the history.
             exact: sets of up to so many interactions are searched for one by one before anything else.
         """
-        columns = np.union1d(self.rivals, [item])
-        search = Out(self._board(columns), int(np.searchsorted(columns, item)), self.k)
+        board = self.board(item)
+        search = Out(board, int(np.searchsorted(board.columns, item)), self.k)
         for size in range(1, exact + 1):
             found = search.smallest(size)
             if found is not None:
@@ -160,21 +192,34 @@ class SetSearch:
         """
         if not self._listed(self.scores, item):
             return None
-        node = (self.effects.snapshot.item_type, item)
-        facts = self.effects.facts.of_node(node) if self.effects.graph is not None else frozenset()
+        facts = self._facts(item)
         found = self._enough(item, facts)
         return self._by_facts(item, facts) if found is None else EdgeSet(found)
+
+    def _facts(self, item: int) -> frozenset[Fact]:
+        """The item's, where items share any."""
+        node = (self.effects.snapshot.item_type, item)
+        return self.effects.facts.of_node(node) if self.effects.graph is not None else frozenset()
+
+    def _first(self, item: int) -> list[int] | None:
+        """Interactions that alone keep the item among the first k of its rivals, without its facts."""
+        if item not in self._alone:
+            self._alone[item] = self._few(self.board(item), item, bool(self._facts(item)))
+        return self._alone[item]
+
+    def _few(self, board: Board, item: int, bare: bool) -> list[int] | None:
+        at = int(np.searchsorted(board.columns, item))
+        chosen = In(board, at, self.k, board.bare(at, LITERAL) if bare else None).greedy()
+        return None if chosen is None else self.person.items[chosen].tolist()
 
     def _enough(self, item: int, facts: frozenset[Fact]) -> tuple[int, ...] | None:
         """Interactions that alone keep the item in the list, without these of its facts; None where there are none."""
         rivals = np.union1d(self.rivals, [item])
+        kept = self._first(item) if facts else self._few(self._board(rivals), item, False)
         # rivals of short histories are met on the way
         for _ in range(2 * self.k):
-            board, at = self._board(rivals), int(np.searchsorted(rivals, item))
-            chosen = In(board, at, self.k, board.bare(at, LITERAL) if facts else None).greedy()
-            if chosen is None:
+            if kept is None:
                 return None
-            kept = self.person.items[chosen].tolist()
             scores = self.score(set(self.person.items.tolist()) - set(kept), facts)
             if self._listed(scores, item):
                 return tuple(kept)
@@ -182,6 +227,7 @@ class SetSearch:
             if len(more) == len(rivals):
                 return None
             rivals = more
+            kept = self._few(self._board(rivals), item, bool(facts))
         return None
 
     def _by_facts(self, item: int, facts: frozenset[Fact]) -> EdgeSet:

@@ -24,3 +24,18 @@ def weighted_sum(matrix: sp.csr_array, rows: NDArray[np.integer[Any]], weights: 
     """``weights @ matrix[rows]``: float64 ``[columns]``."""
     entry, size = entries_of(matrix, rows)
     return np.bincount(matrix.indices[entry], np.repeat(weights, size) * matrix.data[entry], minlength=matrix.shape[1])
+
+
+def values_of(matrix: sp.csr_array, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Single entries of a matrix whose rows are sorted: float32 ``[len(row)]``."""
+    found = np.zeros(len(row), dtype=np.float32)
+    if not len(row):
+        return found
+    rows, place = np.unique(row, return_inverse=True)
+    entry, size = entries_of(matrix, rows)
+    known = np.repeat(np.arange(len(rows)), size) * matrix.shape[1] + matrix.indices[entry]
+    wanted = place * matrix.shape[1] + column
+    at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    hit = known[at] == wanted if len(known) else np.zeros(len(row), dtype=bool)
+    found[hit] = matrix.data[entry[at[hit]]]
+    return found

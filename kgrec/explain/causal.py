@@ -99,10 +99,11 @@ class CausalExplainer(FlowExplainer, Listing):
         self._check(user, item)
         liked = self._history(user, history)
         listed = self.listed(user, None if history is None else tuple(liked.tolist()))
-        flows = self.flows(user, item, liked)
+        flows = self.flows(user, item, liked, listed.weights(item))
         rank = listed.ranking.place(listed.scores, item) if rank is None else rank
         wanted = paths or self.config.paths
         found, linked = self._search(flows, item, max(2 * wanted, WITH_FACTS))
+        listed.ready([item], wanted)
         reasons = self._reasons(listed, flows, item, found, wanted)
         whole = self._explanation(user, item, flows, rank, [one.path for one in reasons], linked, lang)
         notes = list(whole.notes)

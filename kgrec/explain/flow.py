@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from kgrec.config.outcome import ExplainConfig
 from kgrec.dataset.snapshot import INTERACTS, Snapshot
 from kgrec.explain.names import Names
+from kgrec.explain.through import Carried as CarriedLinks
+from kgrec.explain.through import Entities, Linked
 from kgrec.explain.types import Direction, Explanation, Node, Path, Relation, Through
 from kgrec.explain.wording import Wording, Wordings
 from kgrec.flow.builder import Builder
@@ -70,8 +72,6 @@ class Carried:
 
 Heavy = tuple[tuple[Hop, ...], Carried]
 """The hops after the one to the item of the history, and what they carry."""
-Linked = tuple[NodeId, float, int]
-"""An entity, what paths of facts through it carry, and from how many items of the history they start."""
 
 
 class Nodes(NamedTuple):
@@ -186,14 +186,24 @@ class FlowExplainer:
 
     # --- sums
 
-    def flows(self, user: int | None, item: int, history: NDArray[np.int64]) -> Flows:
-        """What each channel sends; times are known of the user's own training interactions."""
+    def flows(
+        self, user: int | None, item: int, history: NDArray[np.int64], weights: NDArray[np.float32] | None = None
+    ) -> Flows:
+        """What each channel sends; times are known of the user's own training interactions.
+
+        Args:
+            user, item: ids.
+            history: of the person.
+            weights: ``W_ji`` of each channel, ``[channels, h]``, where they are known already.
+        """
         row = sp.csr_array(
             (np.ones(len(history), dtype=np.float32), history, np.array([0, len(history)])),
             shape=(1, self.snapshot.num_items),
         )
         factor = self.scorer.factors(row, item, None if user is None else np.array([user]))
-        sent = factor * np.array([channel.weights(history, item) for channel in self.channels]).reshape(factor.shape)
+        if weights is None:
+            weights = np.array([channel.weights(history, item) for channel in self.channels], dtype=np.float32)
+        sent = factor * weights.reshape(factor.shape)
         return Flows(history, factor, sent, None if user is None else (self.snapshot.user_type, user))
 
     def spelled_out(self, flows: Flows, item: int, c: int, j: int) -> Iterator[tuple[tuple[Hop, ...], float]]:
@@ -220,7 +230,7 @@ class FlowExplainer:
                 heaviest = nlargest(wanted, [*heaviest, *(abs(one.weight) for one in here.values())])
         heavy_enough = [(hops, one) for hops, one in paths.items() if abs(one.weight) >= heaviest[-1]]
         best = sorted(heavy_enough, key=lambda one: (-abs(one[1].weight), len(one[0]), _order(one[0])))
-        return best[:wanted], self._linked(flows, item)[:wanted]
+        return best[:wanted], self._linked(flows, item, wanted)
 
     def _paths_from(self, flows: Flows, item: int, channels: Sequence[int], j: int) -> dict[tuple[Hop, ...], Carried]:
         """The paths of some channels from one item of the history that come to no node twice."""
@@ -231,65 +241,35 @@ class FlowExplainer:
                 here.setdefault(hops, Carried(source)).add(weight, self.channels[c].name)
         return {hops: one for hops, one in here.items() if flows.simple(hops)}
 
-    def _linked(self, flows: Flows, item: int) -> list[Linked]:
+    def _linked(self, flows: Flows, item: int, wanted: int) -> list[Linked]:
         """The entities between two facts, with what all paths through them carry, the most first."""
-        links = self.part.content.links
-        if links is None:
+        if self.part.content.links is None:
             return []
-        found: dict[NodeId, dict[int, float]] = {}
-        for c, channel in enumerate(self.channels):
-            if not channel.knowledge:
-                continue
-            if channel.family != "kg":
-                self._spelled_links(flows, item, c, found)
-                continue
-            some = np.flatnonzero(flows.sent[c])
-            named = channel.name.partition(":")[2]
-            rows = links.by_relation[named] if named else self.part.content.link_rows
-            assert rows is not None
-            target = rows[[item]]
-            sources = flows.history[some]
-            # an item that is the link's own node is an end, and nothing between
-            between = target.indices[~self._is_itself(np.full(target.nnz, item), target.indices)]
-            weight = np.asarray(target[:, between].toarray()).ravel()
-            both = sp.coo_array(rows[sources][:, between])
-            row, column = both.coords
-            kept = ~self._is_itself(sources[row], between[column])
-            carried = both.data * weight[column] * flows.factor[c, some[row]]
-            for j, at, part in zip(row[kept].tolist(), column[kept].tolist(), carried[kept].tolist(), strict=True):
-                of = found.setdefault(self._link_nodes[between[at]], {})
-                of[int(sources[j])] = of.get(int(sources[j]), 0.0) + part
-        groups = [(node, sum(of.values()), len(of)) for node, of in found.items()]
-        return sorted(groups, key=lambda group: (-abs(group[1]), group[0]))
+        carried = [
+            self.entities.of_channel(channel, flows.factor[c] * (flows.sent[c] != 0), flows.history, item)
+            if channel.family == "kg"
+            else self._spelled_links(flows, item, c)
+            for c, channel in enumerate(self.channels)
+            if channel.knowledge
+        ]
+        return self.entities.most(carried, wanted) if carried else []
 
-    def _spelled_links(self, flows: Flows, item: int, c: int, found: dict[NodeId, dict[int, float]]) -> None:
-        for j, source in enumerate(flows.history.tolist()):
-            for hops, weight in self.spelled_out(flows, item, c, j):
-                for node in {hop.target for hop in hops[:-1] if hop.kind == "fact"}:
-                    of = found.setdefault(node, {})
-                    of[source] = of.get(source, 0.0) + weight
+    def _spelled_links(self, flows: Flows, item: int, c: int) -> CarriedLinks:
+        """The same of a channel whose paths have to be spelled out."""
+        number = {node: n for n, node in enumerate(self.entities.nodes.iter_rows())}
+        found = [
+            (number[node], j, weight)
+            for j in range(len(flows.history))
+            for hops, weight in self.spelled_out(flows, item, c, j)
+            for node in {hop.target for hop in hops[:-1] if hop.kind == "fact"}
+        ]
+        nodes, places, weights = zip(*found, strict=True) if found else ((), (), ())
+        return np.array(nodes, dtype=np.int64), np.array(places, dtype=np.int64), np.array(weights, dtype=np.float64)
 
     @cached_property
-    def _link_nodes(self) -> list[NodeId]:
-        """Column of a link → its node."""
-        links = self.part.content.links
-        assert links is not None
-        return list(links.links.select("node_type", "node").iter_rows())
-
-    @cached_property
-    def _itself(self) -> sp.csr_array | None:
-        """Where a link of an item stands for the item itself; None where none does."""
-        links = self.part.content.links
-        assert links is not None
-        if not links.itself.any():
-            return None
-        matrix = links.matrix
-        return sp.csr_array((links.itself.astype(np.int8), matrix.indices, matrix.indptr), shape=matrix.shape)
-
-    def _is_itself(self, items: NDArray[np.int64], columns: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        if self._itself is None or not len(items):
-            return np.zeros(len(items), dtype=bool)
-        return np.asarray(self._itself[items, columns]).ravel() > 0
+    def entities(self) -> Entities:
+        """What stands between two facts."""
+        return Entities(self.part, self.channels)
 
     def _history(self, user: int | None, history: Sequence[int] | NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Distinct item ids, sorted."""

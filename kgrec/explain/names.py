@@ -8,6 +8,9 @@ from kgrec.dataset.snapshot import Snapshot
 from kgrec.explain.types import Node
 from kgrec.explain.wording import user_name
 
+KEPT = 100_000
+"""Names that are remembered."""
+
 
 class Names:
     """Nodes by their position among all stacked types (``snapshot.offsets``).
@@ -18,22 +21,28 @@ class Names:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._known: dict[int, tuple[Node, str]] = {}
 
     def nodes(self, positions: Sequence[int]) -> dict[int, Node]:
         """Position → node."""
-        nodes = {}
-        for position, row in self._rows(positions):
-            kind, label = str(row["type"]), str(row["label"] or row["key"] or row["iri"])
-            if kind == self.snapshot.user_type:
-                label = user_name(label, None if row["key"] is None else str(row["key"]))
-            nodes[position] = Node(str(row["iri"]), kind, label)
-        return nodes
+        return {position: named[0] for position, named in self._named(positions)}
 
     def keys(self, positions: Sequence[int]) -> dict[int, str]:
         """Position → id in the source table, IRI where it has none."""
-        return {position: str(row["key"] or row["iri"]) for position, row in self._rows(positions)}
+        return {position: named[1] for position, named in self._named(positions)}
 
-    def _rows(self, positions: Sequence[int]) -> list[tuple[int, dict[str, object]]]:
-        """Rows of the node frame, which is sorted by (type, id) and so by stacked position."""
-        frame = self.snapshot.nodes[list(positions)]
-        return list(zip(positions, frame.iter_rows(named=True), strict=True))
+    def _named(self, positions: Sequence[int]) -> list[tuple[int, tuple[Node, str]]]:
+        """Nodes with their ids; rows of the node frame, which is sorted by (type, id) and so by stacked position."""
+        missing = [one for one in positions if one not in self._known]
+        if missing:
+            if len(self._known) > KEPT:
+                self._known, missing = {}, list(positions)
+            rows = self.snapshot.nodes[missing].select("iri", "type", "key", "label").iter_rows()
+            self._known |= {position: self._of(*row) for position, row in zip(missing, rows, strict=True)}
+        return [(position, self._known[position]) for position in positions]
+
+    def _of(self, iri: str, kind: str, key: str | None, label: str | None) -> tuple[Node, str]:
+        named = str(label or key or iri)
+        if kind == self.snapshot.user_type:
+            named = user_name(named, None if key is None else str(key))
+        return Node(str(iri), kind, named), str(key or iri)
