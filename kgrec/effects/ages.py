@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,7 @@ class Ages:
         return np.asarray(sums * ((mine.sum() + sign) / np.maximum(norm, 1e-12))[:, None])
 
     @staticmethod
-    def _age(mine: NDArray[np.number]) -> NDArray[np.float64]:
+    def _age(mine: NDArray[Any]) -> NDArray[np.float64]:
         """One more than the number of kept ones that stand before each place, and after the last: ``[m, h + 1]``."""
         age = np.ones((mine.shape[0], mine.shape[1] + 1))
         np.cumsum(mine, axis=1, out=age[:, 1:])

@@ -48,7 +48,7 @@ class LinkChange:
             if id(weighted) not in self._relations:
                 self._relations[id(weighted)] = _by_relation(self.edit, weighted)
             place = list(self.edit.graph.links.relations).index(channel.name.split(":", 1)[1])
-            return self._relations[id(weighted)][place]
+            return np.asarray(self._relations[id(weighted)][place])
         found = _CHANGES.get(channel.name if channel.name == "around:links" else channel.family)
         return None if found is None else found(self.effects, channel, self.edit, weighted)
 
@@ -80,16 +80,16 @@ def _by_relation(edit: LinkEdit, weighted: sp.csr_array) -> Flow:
     before = weighted_sum(graph.by_relation, weighted.indices, weighted.data)
     mine = _weights(weighted, edit.items)
     moved = new.T @ mine - old.T @ mine if mine.any() else np.zeros_like(before)
-    flow = np.zeros(number * items)
+    flow: NDArray[np.float64] = np.zeros(number * items)
     touched = np.flatnonzero(moved)
     if len(touched):
         turned = graph.by_relation_turned
         entry, size = entries_of(turned, touched)
         place = np.repeat(graph.relation[touched], size) * items + turned.indices[entry]
         flow += np.bincount(place, np.repeat(moved[touched], size) * turned.data[entry], minlength=len(flow))
-    flow = flow.reshape(number, items)
-    flow[:, edit.items] = _split(graph, new, before + moved) - _split(graph, old, before)
-    return flow.astype(np.float32)
+    found = flow.reshape(number, items).astype(np.float32)
+    found[:, edit.items] = _split(graph, new, before + moved) - _split(graph, old, before)
+    return found
 
 
 def _split(graph: LinkGraph, rows: sp.csr_array, links: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,8 +98,8 @@ def _split(graph: LinkGraph, rows: sp.csr_array, links: NDArray[np.float64]) -> 
     relation = graph.relation[rows.indices]
     place = relation * t + np.repeat(np.arange(t), np.diff(rows.indptr))
     told = relation >= 0
-    sums = np.bincount(place[told], (rows.data * links[rows.indices])[told], minlength=number * t)
-    return sums.reshape(number, t)
+    values = (rows.data * links[rows.indices])[told]
+    return np.asarray(np.bincount(place[told], values, minlength=number * t), dtype=np.float64).reshape(number, t)
 
 
 def _around(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow:

@@ -107,11 +107,11 @@ class LinkGraph:
     @cached_property
     def by_relation(self) -> sp.csr_array:
         """``links.by_relation`` in one: no two relations have a link in common. float32 CSR ``[items, links]``."""
-        rows = sp.csr_array(self.links.matrix.shape, dtype=np.float32)
+        rows: Any = sp.csr_array(self.links.matrix.shape, dtype=np.float32)
         for one in self.links.by_relation.values():
             rows = rows + one
         rows.sort_indices()
-        return rows
+        return sp.csr_array(rows)
 
     @cached_property
     def by_relation_turned(self) -> sp.csr_array:

@@ -21,8 +21,8 @@ from kgrec.effects.ranking import Ranking
 
 RIVALS = 200
 """Items of the list against which is searched."""
-TOGETHER = 64
-"""Histories that are scored at once, and whose scores are kept: the items of a list share many reasons."""
+TOGETHER, SCORES = 64, 2_000_000
+"""Histories that are scored at once, and scores that are kept: the items of a list share many reasons."""
 BOARDS = 8
 """Boards that are kept."""
 LITERAL = ("kg",)
@@ -60,6 +60,7 @@ class SetSearch:
         self.scores = effects.score(person)
         self.rivals = np.sort(ranking.top(self.scores, RIVALS))
         self._boards: dict[bytes, Board] = {}
+        self._room = max(8, SCORES // max(1, len(self.scores)))
         self._left: dict[frozenset[int], NDArray[np.float32]] = {}
         self._alone: dict[int, list[int] | None] = {}
 
@@ -80,10 +81,11 @@ class SetSearch:
 
     def scores_without(self, sets: Sequence[Iterable[int]]) -> Iterator[NDArray[np.float32]]:
         """Scores without some sets of interactions, one after the other: float32 ``[num_items]``."""
-        for start in range(0, len(sets), TOGETHER):
-            some = [frozenset(one) for one in sets[start : start + TOGETHER]]
+        together = min(TOGETHER, self._room)
+        for start in range(0, len(sets), together):
+            some = [frozenset(one) for one in sets[start : start + together]]
             missing = [one for one in dict.fromkeys(some) if one not in self._left]
-            if len(self._left) + len(missing) > TOGETHER:
+            if len(self._left) + len(missing) > self._room:
                 self._left, missing = {}, list(dict.fromkeys(some))
             found = self.effects.scores([self.person.edited(one, frozenset()) for one in missing])
             self._left |= zip(missing, found)
@@ -115,8 +117,7 @@ class SetSearch:
             asked += [frozenset([one]) for one in history[best].tolist()]
             kept = self._first(item) if self.holds(item) else None
             asked += [] if kept is None else [frozenset(history.tolist()) - frozenset(kept)]
-        asked = list(dict.fromkeys(asked))[:TOGETHER]
-        for _ in self.scores_without(asked):
+        for _ in self.scores_without(list(dict.fromkeys(asked))[: self._room]):
             pass
 
     def places_without(self, item: int, sets: Sequence[Iterable[int]]) -> list[int | None]:

@@ -23,7 +23,8 @@ def entries_of(matrix: sp.csr_array, rows: NDArray[np.integer[Any]]) -> tuple[ND
 def weighted_sum(matrix: sp.csr_array, rows: NDArray[np.integer[Any]], weights: NDArray[Any]) -> NDArray[np.float64]:
     """``weights @ matrix[rows]``: float64 ``[columns]``."""
     entry, size = entries_of(matrix, rows)
-    return np.bincount(matrix.indices[entry], np.repeat(weights, size) * matrix.data[entry], minlength=matrix.shape[1])
+    values: NDArray[np.float64] = np.repeat(weights, size).astype(np.float64) * matrix.data[entry]
+    return np.asarray(np.bincount(matrix.indices[entry], values, minlength=matrix.shape[1]), dtype=np.float64)
 
 
 def values_of(matrix: sp.csr_array, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:

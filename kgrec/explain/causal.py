@@ -118,6 +118,23 @@ class CausalExplainer(FlowExplainer, Listing):
         causes = self._causes(listed, user, item, reasons, instead_of, lang)
         return replace(whole, paths=shown, causes=causes, notes=tuple(notes))
 
+    def explain_list(
+        self,
+        user: int,
+        items: Sequence[int],
+        *,
+        ranks: Sequence[int] | None = None,
+        paths: int | None = None,
+        lang: str | None = None,
+    ) -> list[Explanation]:
+        """Explains items of one user's list: what they all ask of the model is worked out at once."""
+        self.listed(user, None).ready(items, paths or self.config.paths)
+        places = [None] * len(items) if ranks is None else ranks
+        return [
+            self.explain(user, item, rank=rank, paths=paths, lang=lang)
+            for item, rank in zip(items, places, strict=True)
+        ]
+
     def _carried_alone(self, whole: Explanation, lang: str | None) -> str:
         """What carries an item to which no path can be spelled out."""
         content = {channel.name for channel in self.channels if channel.kind == "content"}

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nlargest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,7 +25,7 @@ from kgrec.explain.through import Carried as CarriedLinks
 from kgrec.explain.through import Entities, Linked
 from kgrec.explain.types import Direction, Explanation, Node, Path, Relation, Through
 from kgrec.explain.wording import Wording, Wordings
-from kgrec.flow.builder import Builder
+from kgrec.flow.builder import Builder, supports
 from kgrec.flow.channel import Channel
 from kgrec.flow.hops import Hop
 from kgrec.flow.hops import Node as NodeId
@@ -34,7 +34,7 @@ from kgrec.flow.part import Part
 from kgrec.flow.registry import chosen
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Flows:
     """What each channel sends from each item of a history to one item.
 
@@ -43,12 +43,14 @@ class Flows:
         factor: ``k_c w_j``: float64 ``[channels, h]``.
         sent: ``k_c w_j W^c_ji``: float64 ``[channels, h]``.
         person: the user's node, where paths begin; None for a person who is not in the graph.
+        support: how many training users hold the item and each of the history; filled in when it is asked for.
     """
 
     history: NDArray[np.int64]
     factor: NDArray[np.float64]
     sent: NDArray[np.float64]
     person: NodeId | None = None
+    support: NDArray[np.int64] | None = None
 
     def simple(self, hops: tuple[Hop, ...]) -> bool:
         """Whether a path from the person over an item of the history comes to no node twice."""
@@ -209,9 +211,21 @@ class FlowExplainer:
     def spelled_out(self, flows: Flows, item: int, c: int, j: int) -> Iterator[tuple[tuple[Hop, ...], float]]:
         """The paths of one channel from one item of the history, with what they carry."""
         channel, source = self.channels[c], int(flows.history[j])
-        if flows.sent[c, j]:
-            for weight, hops in self.builders[channel.family].hops(channel, self.part, source, item):
-                yield hops, weight * float(flows.factor[c, j])
+        builder, sent = self.builders[channel.family], float(flows.sent[c, j])
+        if not sent:
+            return
+        if builder.learned_as is not None:
+            ends = (self.snapshot.item_type, source), (self.snapshot.item_type, item)
+            yield (Hop(builder.learned_as, *ends, support=int(self._supports(flows, item)[j])),), sent
+            return
+        for weight, hops in builder.hops(channel, self.part, source, item):
+            yield hops, weight * float(flows.factor[c, j])
+
+    def _supports(self, flows: Flows, item: int) -> NDArray[np.int64]:
+        """How many training users hold the item and each of the history."""
+        if flows.support is None:
+            flows.support = supports(self.part, item, flows.history)
+        return flows.support
 
     # --- search
 

@@ -65,7 +65,7 @@ class Entities:
         """Whether the link's node is another than the item, which is an end and nothing between."""
         if self._itself is None:
             return np.ones(len(items), dtype=bool)
-        return values_of(self._itself, items, columns.astype(np.int64)) == 0
+        return np.asarray(values_of(self._itself, items, columns.astype(np.int64)) == 0)
 
     def of_channel(
         self, channel: Channel, factor: NDArray[np.float64], history: NDArray[np.int64], item: int

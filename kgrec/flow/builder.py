@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kgrec.config.flow import FlowConfig
 from kgrec.flow.channel import Channel
-from kgrec.flow.hops import Hop, Stop
+from kgrec.flow.hops import Hop, Kind, Stop
 from kgrec.flow.part import Part
 from kgrec.progress import SILENT, Progress
 
@@ -67,6 +67,7 @@ class Builder(ABC):
         name: of the family; its channels are called ``name`` or ``name:detail``.
         after: families that are built before, where they are switched on.
         apart: no other family's channels walk the same paths; those of one family may.
+        learned_as: where a weight is one learned hop from item to item, its kind.
         keeps: families that stay in the model beside this one whatever their gates: later items are placed
             by them.
     """
@@ -74,6 +75,7 @@ class Builder(ABC):
     name: ClassVar[str]
     after: ClassVar[tuple[str, ...]] = ()
     apart: ClassVar[bool] = False
+    learned_as: ClassVar[Kind | None] = None
     keeps: ClassVar[tuple[str, ...]] = ()
 
     def missing(self, part: Part) -> str | None:
@@ -84,9 +86,18 @@ class Builder(ABC):
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
         """The channels; they may read nothing but the part and what the context holds."""
 
-    @abstractmethod
     def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        """``W[source, target]`` as a sum over paths: (weight, hops), the weights adding up to it."""
+        """``W[source, target]`` as a sum over paths: (weight, hops), the weights adding up to it.
+
+        Raises:
+            NotImplementedError: the family is not :attr:`learned_as` one hop, and does not say what its paths are.
+        """
+        if self.learned_as is None:
+            raise NotImplementedError(f"{type(self).__name__} does not say what its paths are")
+        weight = float(channel.weights(np.array([source]), target)[0])
+        item = part.item_type
+        hop = Hop(self.learned_as, (item, source), (item, target), support=support(part, source, target))
+        return [(weight, (hop,))] if weight else []
 
     def between(self, channel: Channel, part: Part) -> tuple[tuple[Stop, ...] | None, ...]:
         """What stands between each factor and the next, for the graph of the channel; None for a latent dimension."""

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
 from kgrec.flow.channels.ease import ITEM_POWER, L2, inverse_gram
-from kgrec.flow.hops import Hop
 from kgrec.flow.part import Part
 
 LEAST_DEGREE = 15.0
@@ -26,6 +25,7 @@ class Around(Builder):
     """
 
     name: ClassVar[str] = "around"
+    learned_as = "similarity"
 
     def missing(self, part: Part) -> str | None:
         if part.content.links is None and part.content.text is None:
@@ -56,9 +56,3 @@ class Around(Builder):
             weights /= outer[None]
             channels.append(Channel(f"{self.name}:{name}", "learned", (weights,), sources=seen, targets=seen))
         return tuple(channels)
-
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        weight = float(channel.weights(np.array([source]), target)[0])
-        item = part.item_type
-        hop = Hop("similarity", (item, source), (item, target), support=support(part, source, target))
-        return [(weight, (hop,))] if weight else []

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.channels.low import latent
-from kgrec.flow.hops import Hop
 from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
 from kgrec.flow.regression import foretell, regress
@@ -27,6 +25,7 @@ class Content(Builder):
     """
 
     name: ClassVar[str] = "content"
+    learned_as = "latent"
     after: ClassVar[tuple[str, ...]] = ("low",)
     keeps: ClassVar[tuple[str, ...]] = ("low",)
 
@@ -63,6 +62,3 @@ class Content(Builder):
         """Target vectors that content foretells: float32 ``[n, dim]``."""
         placed = regress(part.content.vectors, part.seen, np.asarray(low.factors[-1]).T, vectors)
         return placed * np.exp(POPULARITY * foretell(part, vectors))[:, None].astype(np.float32)
-
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        return latent(channel, part, source, target)

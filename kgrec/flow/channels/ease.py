@@ -9,9 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.hops import Hop
 from kgrec.flow.part import Part
 
 ITEM_POWER, USER_POWER, L2 = 0.25, 0.25, 5.0
@@ -27,6 +26,7 @@ class Ease(Builder):
     """
 
     name: ClassVar[str] = "ease"
+    learned_as = "co-preference"
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
         seen = part.seen
@@ -46,12 +46,6 @@ class Ease(Builder):
             weights.data *= np.repeat(outer, np.diff(weights.indptr))
             weights.data /= outer[weights.indices]
         return (Channel(self.name, "learned", (weights,), sources=seen, targets=seen),)
-
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        weight = float(channel.weights(np.array([source]), target)[0])
-        item = part.item_type
-        hop = Hop("co-preference", (item, source), (item, target), support=support(part, source, target))
-        return [(weight, (hop,))] if weight else []
 
 
 def scaled(part: Part, seen: NDArray[np.int64]) -> sp.csr_array:

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.channels.low import latent
 from kgrec.flow.content import ItemContent
-from kgrec.flow.hops import Hop
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import Part
 
@@ -37,6 +35,7 @@ class Learned(Builder):
     """
 
     name: ClassVar[str] = "learned"
+    learned_as = "latent"
     after: ClassVar[tuple[str, ...]] = ("low",)
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
@@ -90,9 +89,6 @@ class Learned(Builder):
         if context.held_out is not None:
             taken.append(steps)
         return Channel(self.name, "learned", (source, np.ascontiguousarray(target.T)), sources=seen, targets=seen)
-
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        return latent(channel, part, source, target)
 
 
 def _start(part: Part, low: Channel) -> Start:

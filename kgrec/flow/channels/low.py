@@ -9,9 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.hops import Hop
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import Part
 
@@ -41,6 +40,7 @@ class Low(Builder):
     """
 
     name: ClassVar[str] = "low"
+    learned_as = "latent"
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
         seen = part.seen
@@ -70,17 +70,6 @@ class Low(Builder):
             flow = (history @ source) @ target
             scores.append(max(ndcg10(flow * degree**power, history, hidden).mean() for power in DEGREE_POWERS))
         return GRID[int(np.argmax(scores))]
-
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        return latent(channel, part, source, target)
-
-
-def latent(channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-    """One learned hop."""
-    weight = float(channel.weights(np.array([source]), target)[0])
-    item = part.item_type
-    hop = Hop("latent", (item, source), (item, target), support=support(part, source, target))
-    return [(weight, (hop,))] if weight else []
 
 
 def _of_users(part: Part, users: NDArray[np.int64]) -> Part:

@@ -7,9 +7,8 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.hops import Hop
 from kgrec.flow.part import Part
 
 LAST = 20
@@ -25,6 +24,7 @@ class Sequence(Builder):
     """
 
     name: ClassVar[str] = "sequence"
+    learned_as = "sequence"
 
     def missing(self, part: Part) -> str | None:
         return None if part.times is not None else "interactions have no times"
@@ -66,9 +66,3 @@ class Sequence(Builder):
         weights_ = sp.csr_array(sp.diags_array(1.0 / total) @ counted).astype(np.float32)
         weights_.sort_indices()
         return (Channel(self.name, "learned", (weights_,)),)
-
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        weight = float(channel.weights(np.array([source]), target)[0])
-        item = part.item_type
-        hop = Hop("sequence", (item, source), (item, target), support=support(part, source, target))
-        return [(weight, (hop,))] if weight else []

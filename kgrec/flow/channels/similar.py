@@ -9,9 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
-from kgrec.flow.hops import Hop
 from kgrec.flow.newcomer import NewItems
 from kgrec.flow.part import Part
 from kgrec.flow.vectors import joining
@@ -21,6 +20,7 @@ class TextSimilarity(Builder):
     """Cosine of the whitened language-model vectors, for each item's nearest neighbours."""
 
     name: ClassVar[str] = "text"
+    learned_as = "similarity"
 
     def missing(self, part: Part) -> str | None:
         return None if part.content.text is not None else "no item has a text vector"
@@ -28,9 +28,6 @@ class TextSimilarity(Builder):
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
         _say(self.name, part, context)
         return (Channel(self.name, "content", (part.content.near_by_text,)),)
-
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        return similarity(channel, part, source, target)
 
     def newcomers(
         self, channel: Channel, part: Part, new: NewItems, channels: Mapping[str, Channel]
@@ -46,6 +43,7 @@ class EmbeddingSimilarity(Builder):
     """Cosine of the whitened knowledge-graph embedding, for each item's nearest neighbours."""
 
     name: ClassVar[str] = "embedding"
+    learned_as = "similarity"
 
     def missing(self, part: Part) -> str | None:
         return None if part.content.embedding is not None else "no item has a knowledge-graph embedding"
@@ -54,18 +52,7 @@ class EmbeddingSimilarity(Builder):
         _say(self.name, part, context)
         return (Channel(self.name, "learned", (part.content.near_by_embedding,)),)
 
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        return similarity(channel, part, source, target)
-
 
 def _say(name: str, part: Part, context: Context) -> None:
     if part.content.searched:
         context.progress.say(f"{name}: neighbours within cells of vectors, for there are {part.num_items:,} items")
-
-
-def similarity(channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-    """One hop between similar items."""
-    weight = float(channel.weights(np.array([source]), target)[0])
-    item = part.item_type
-    hop = Hop("similarity", (item, source), (item, target), support=support(part, source, target))
-    return [(weight, (hop,))] if weight else []

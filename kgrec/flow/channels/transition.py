@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from kgrec.flow.builder import Builder, Context, support
+from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
 from kgrec.flow.channels.ease import ITEM_POWER, USER_POWER
-from kgrec.flow.hops import Hop
 from kgrec.flow.part import Part
 
 PAST, FUTURE = 10.0, 20.0
@@ -31,6 +30,7 @@ class Transition(Builder):
     """
 
     name: ClassVar[str] = "transition"
+    learned_as = "sequence"
 
     def missing(self, part: Part) -> str | None:
         return None if part.times is not None else "interactions have no times"
@@ -56,12 +56,6 @@ class Transition(Builder):
         weights /= outer[None]
         weights = np.ascontiguousarray(weights, dtype=np.float32)
         return (Channel(self.name, "learned", (weights,), sources=seen, targets=seen),)
-
-    def hops(self, channel: Channel, part: Part, source: int, target: int) -> list[tuple[float, tuple[Hop, ...]]]:
-        weight = float(channel.weights(np.array([source]), target)[0])
-        item = part.item_type
-        hop = Hop("sequence", (item, source), (item, target), support=support(part, source, target))
-        return [(weight, (hop,))] if weight else []
 
 
 def _moments(part: Part) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
