@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from kgrec.effects.sparse import values_of
+from kgrec.effects.sparse import entries_of, values_of
 from kgrec.flow.vectors import largest, nearest_neighbours, nearest_of, turned_of
 
 
@@ -30,6 +30,17 @@ class Near:
 
     matrix: sp.csr_array
     k: int
+
+    @cached_property
+    def turned(self) -> sp.csr_array:
+        """In whose lists an item stands: :attr:`matrix` transposed, CSR."""
+        return sp.csr_array(self.matrix.T)
+
+    def holds(self, row: NDArray[np.int64], column: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether ``items[column]`` stands in the list of each row: bool ``[len(row)]``."""
+        entry, size = entries_of(self.turned, items)
+        there = self.turned.indices[entry].astype(np.int64) * len(items) + np.repeat(np.arange(len(items)), size)
+        return np.isin(row * len(items) + column, there)
 
     @cached_property
     def least(self) -> NDArray[np.float32]:
@@ -145,6 +156,11 @@ class Moved:
         return _cosines(self.new, self.turned)
 
     @cached_property
+    def new_turned(self) -> sp.csr_array:
+        """:attr:`new` transposed, CSR."""
+        return sp.csr_array(self.new.T)
+
+    @cached_property
     def coming(self) -> sp.csr_array:
         """The same by item: CSR ``[items, t]``."""
         return sp.csr_array(self.after.T)
@@ -193,7 +209,8 @@ def edit_near(
         wanted[:] = False
         wanted[only] = True
     row, column, value = moved.changed
-    asked = wanted[row]
+    # who neither stands in a row's list nor comes near enough to stand there does not matter to it
+    asked = wanted[row] & ((value >= near.least[row]) | near.holds(row, column, items))
     row, column, value = row[asked], column[asked], value[asked]
     own = items[wanted[items]]
     if k < 1 or not len(row) + len(own):
@@ -260,10 +277,11 @@ def _merged(wide: Near, moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr
 def _lists(moved: Moved, some: NDArray[np.int64], k: int) -> sp.csr_array:
     """The nearest of some items, worked out anew: CSR ``[len(some), items]``."""
     place = moved.place[some]
-    own, order = place >= 0, np.argsort(place >= 0, kind="stable")
-    parts = [sp.csr_array(moved.rows[some[~own]]), sp.csr_array(moved.new[place[own]])]
-    left = sp.csr_array(sp.csr_array(sp.vstack(parts, format="csr"))[np.argsort(order)])
+    left = sp.csr_array(moved.rows[some])
+    if (place >= 0).any():
+        both = sp.vstack([left, moved.new], format="csr")
+        left = sp.csr_array(both[np.where(place >= 0, len(some) + place, np.arange(len(some)))])
     scores = np.asarray((left @ moved.turned).toarray(), dtype=np.float32)
-    scores[:, moved.items] = (left @ sp.csr_array(moved.new.T)).toarray()
+    scores[:, moved.items] = (left @ moved.new_turned).toarray()
     scores[np.arange(len(some)), some] = 0.0
     return largest(scores, k)

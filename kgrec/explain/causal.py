@@ -119,21 +119,14 @@ class CausalExplainer(FlowExplainer, Listing):
         return replace(whole, paths=shown, causes=causes, notes=tuple(notes))
 
     def explain_list(
-        self,
-        user: int,
-        items: Sequence[int],
-        *,
-        ranks: Sequence[int] | None = None,
-        paths: int | None = None,
-        lang: str | None = None,
+        self, user: int, ranked: Sequence[tuple[int, int]], *, paths: int | None = None, lang: str | None = None
     ) -> list[Explanation]:
-        """Explains items of one user's list: what they all ask of the model is worked out at once."""
-        self.listed(user, None).ready(items, paths or self.config.paths)
-        places = [None] * len(items) if ranks is None else ranks
-        return [
-            self.explain(user, item, rank=rank, paths=paths, lang=lang)
-            for item, rank in zip(items, places, strict=True)
-        ]
+        """Explains items of one user's list; see :meth:`kgrec.explain.choose.Explains.explain_list`.
+
+        What they all ask of the model is worked out at once.
+        """
+        self.listed(user, None).ready([item for _, item in ranked], paths or self.config.paths)
+        return [self.explain(user, item, rank=rank, paths=paths, lang=lang) for rank, item in ranked]
 
     def _carried_alone(self, whole: Explanation, lang: str | None) -> str:
         """What carries an item to which no path can be spelled out."""

@@ -112,6 +112,12 @@ class LinearExplainer(Listing):
     def scored(self, user: int) -> GraphSets:
         return self.listed(user, tuple(self.history(user).tolist()))
 
+    def explain_list(
+        self, user: int, ranked: Sequence[tuple[int, int]], *, paths: int | None = None, lang: str | None = None
+    ) -> list[Explanation]:
+        """Explains items of one user's list; see :meth:`kgrec.explain.choose.Explains.explain_list`."""
+        return [self.explain(user, item, rank=rank, paths=paths, lang=lang) for rank, item in ranked]
+
     def _listed(self, user: int | None, history: tuple[int, ...]) -> GraphSets:
         items = np.array(history, dtype=np.int64)
         allowed = self.candidates.copy()

@@ -14,7 +14,7 @@ import polars as pl
 from kgrec.config import Recipe
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import UserError
-from kgrec.explain import Explains, explainer_of
+from kgrec.explain import Explains, Explanation, explainer_of
 from kgrec.explain.listing import Listing
 from kgrec.explain.without import Cut, Without, lists_without
 from kgrec.flow.files import DIAL
@@ -79,11 +79,10 @@ def _sample(recipe: Recipe, snapshot: Snapshot, scorer: Scorer, explains: Explai
     frame = recommend(scorer, snapshot, [key], recipe.report.k, candidates=candidates_of(snapshot, recipe))
     hidden = {items["key"][item] or items["iri"][item] for item in pairs.filter(pl.col("split") == "test")["item"]}
     rows = [{**row, "held_out": row["item"] in hidden} for row in frame.drop("user").iter_rows(named=True)]
-    reasons = () if explains is None else rows[:EXPLAINED]
-    explanations = tuple(
-        explains.explain(user, snapshot.item_id(row["item"]), rank=row["rank"])  # type: ignore[union-attr]
-        for row in reasons
-    )
+    explanations: tuple[Explanation, ...] = ()
+    if explains is not None:
+        ranked = [(int(row["rank"]), snapshot.item_id(row["item"])) for row in rows[:EXPLAINED]]
+        explanations = tuple(explains.explain_list(user, ranked))
     without: Mapping[Cut, Without] = {}
     if isinstance(explains, Listing) and explanations:
         without = lists_without(explains, user, explanations, recipe.report.k)

@@ -60,11 +60,8 @@ def explain_list(
     """Every item of a user's list, explained."""
     u = run.snapshot.user_id(user)
     frame = run.recommend(user, k)
-    items = frame["item"].to_list()
-    return [
-        run.explainer.explain(u, run.snapshot.item_id(item), rank=rank, paths=paths, lang=lang)
-        for rank, item in enumerate(items, 1)
-    ]
+    ranked = [(rank, run.snapshot.item_id(item)) for rank, item in enumerate(frame["item"].to_list(), 1)]
+    return run.explainer.explain_list(u, ranked, paths=paths, lang=lang)
 
 
 def what_if(

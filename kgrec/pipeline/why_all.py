@@ -84,10 +84,13 @@ def _rows(run: Run, users: np.ndarray, k: int, paths: int | None, lang: str | No
     items = snapshot.of_type(snapshot.item_type).select(pl.coalesce("key", "iri"), "id")
     place = dict(items.iter_rows())
     number = dict(zip(keys, users.tolist()))
-    rows: list[tuple[Any, ...]] = []
+    lists: dict[str, list[tuple[int, int]]] = {}
     for user, rank, item in frame.select("user", "rank", "item").iter_rows():
-        found = run.explainer.explain(number[user], place[item], rank=rank, paths=paths, lang=lang)
-        rows += _of(user, found)
+        lists.setdefault(user, []).append((rank, place[item]))
+    rows: list[tuple[Any, ...]] = []
+    for user, ranked in lists.items():
+        for found in run.explainer.explain_list(number[user], ranked, paths=paths, lang=lang):
+            rows += _of(user, found)
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 

@@ -182,7 +182,7 @@ class Recorder:
 
     def _of_user(self, user: int, person: Person, ranked: list[tuple[int, int]]) -> OfUser:
         """What is published of one user's list of ranks and items."""
-        found = [self.explainer.explain(user, item, rank=rank, lang=self.lang) for rank, item in ranked]
+        found = self.explainer.explain_list(user, ranked, lang=self.lang)
         at = [self.snapshot.offsets[self.snapshot.item_type] + item for _, item in ranked]
         nodes = self.names.nodes(at)
         records = [
