@@ -38,6 +38,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="F.parquet", help="File for --all.", show_default=False)
     ] = None,
+    processes: Annotated[int, typer.Option("--processes", metavar="N", min=1, help="That share --all.")] = 1,
     length: Annotated[int, typer.Option("--list", metavar="N", min=1, help="Length of a list.")] = 10,
     browser: Annotated[
         bool, typer.Option("--browser", help="The link that shows it in Neo4j Browser, once it is published.")
@@ -70,7 +71,7 @@ def explain(
 
     if all_users:
         assert out is not None
-        written = run.explain_all(out, length, paths=k, lang=lang, progress=terminal_progress())
+        written = run.explain_all(out, length, paths=k, lang=lang, processes=processes, progress=terminal_progress())
         if json:
             print_json({"out": str(out), "rows": written})
         else:

@@ -603,15 +603,24 @@ class Run:
         *,
         paths: int | None = None,
         lang: str | None = None,
+        processes: int = 1,
         progress: Progress = SILENT,
     ) -> int:
         """Every user's list explained, into a Parquet file of one row a path; its number of rows.
 
         Goes on where it was cut off.  See :mod:`kgrec.pipeline.why_all` for the columns.
+
+        Args:
+            out: the file.
+            k: length of a list.
+            paths, lang: as in :meth:`explain`.
+            processes: that share the users, each with the model in memory; a program that asks for more than one guards
+                its main module (``if __name__ == "__main__":``).
+            progress: shows the blocks of users.
         """
         from kgrec.pipeline.why_all import explain_all
 
-        return explain_all(self, Path(out), k, paths, lang, progress)
+        return explain_all(self, Path(out), k, paths, lang, progress, processes)
 
     def what_if(
         self,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ from kgrec.progress import Progress
 from kgrec.recommend.lists import recommend
 
 if TYPE_CHECKING:
+    from kgrec.config import Recipe
+    from kgrec.config.load import Paths
     from kgrec.explain import Explanation
     from kgrec.pipeline.run import Run
 
@@ -41,7 +45,13 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def explain_all(run: Run, out: Path, k: int, paths: int | None, lang: str | None, progress: Progress) -> int:
+Block = tuple[int, Path]
+"""First user of a block, and the file of its rows."""
+
+
+def explain_all(
+    run: Run, out: Path, k: int, paths: int | None, lang: str | None, progress: Progress, processes: int = 1
+) -> int:
     """See :meth:`kgrec.pipeline.run.Run.explain_all`.
 
     Raises:
@@ -57,22 +67,53 @@ def explain_all(run: Run, out: Path, k: int, paths: int | None, lang: str | None
         if other != parts and other.is_dir():
             shutil.rmtree(other)
     parts.mkdir(exist_ok=True)
-    starts = range(0, snapshot.num_users, USERS)
+    blocks = [(start, parts / f"{start:09d}.parquet") for start in range(0, snapshot.num_users, USERS)]
+    missing = [block for block in blocks if not block[1].exists()]
     with progress.task("explaining", snapshot.num_users, "users") as task:
-        for start in starts:
-            users = np.arange(start, min(start + USERS, snapshot.num_users))
-            file = parts / f"{start:09d}.parquet"
-            if not file.exists():
-                draft = file.with_suffix(".draft")
-                _rows(run, users, k, paths, lang).write_parquet(draft, compression="zstd", statistics=False)
-                draft.replace(file)
-            task.advance(len(users))
-    files = [parts / f"{start:09d}.parquet" for start in starts]
+        task.advance(snapshot.num_users - sum(len(_users(run, block)) for block in missing))
+        if processes < 2:
+            for block in missing:
+                task.advance(_write(run, block, k, paths, lang))
+        else:
+            # a forked copy of a process with threads may wait for a lock that nobody holds
+            with ProcessPoolExecutor(processes, get_context("spawn"), _enter, (run.recipe, run.paths)) as pool:
+                for one in as_completed([pool.submit(_write_there, block, k, paths, lang) for block in missing]):
+                    task.advance(one.result())
+    files = [file for _, file in blocks]
     draft = parts / "whole"
     pl.scan_parquet(files).sink_parquet(draft, compression="zstd", statistics=False)
     draft.replace(out)
     shutil.rmtree(parts)
     return int(pl.scan_parquet(out).select(pl.len()).collect().item())
+
+
+_there: Run | None = None
+
+
+def _enter(recipe: Recipe, paths: Paths) -> None:
+    """Opens the run in another process."""
+    global _there
+    from kgrec.pipeline.run import Run
+
+    _there = Run(recipe, paths)
+
+
+def _write_there(block: Block, k: int, paths: int | None, lang: str | None) -> int:
+    assert _there is not None
+    return _write(_there, block, k, paths, lang)
+
+
+def _write(run: Run, block: Block, k: int, paths: int | None, lang: str | None) -> int:
+    """The rows of a block of users, into its file; how many users they are."""
+    users, file = _users(run, block), block[1]
+    draft = file.with_suffix(".draft")
+    _rows(run, users, k, paths, lang).write_parquet(draft, compression="zstd", statistics=False)
+    draft.replace(file)
+    return len(users)
+
+
+def _users(run: Run, block: Block) -> np.ndarray:
+    return np.arange(block[0], min(block[0] + USERS, run.snapshot.num_users))
 
 
 def _rows(run: Run, users: np.ndarray, k: int, paths: int | None, lang: str | None) -> pl.DataFrame:

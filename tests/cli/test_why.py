@@ -50,6 +50,9 @@ def test_everybody(kgrec: Kgrec, places: list[str], small_run: Run, tmp_path: Pa
     whole, again = tmp_path / "whole.parquet", tmp_path / "again.parquet"
     arguments = ("explain", *places, "--all", "-k", 1, "--list", 2, "--out")
     assert kgrec(*arguments, whole).code == 0
+    assert kgrec(*arguments, again, "--processes", 2).code == 0
+    assert pl.read_parquet(again).equals(pl.read_parquet(whole))
+    again.unlink()
     rows = why_all._rows
     done: list[int] = []
 
