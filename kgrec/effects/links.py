@@ -64,8 +64,9 @@ class LinkGraph:
 
     @cached_property
     def near(self) -> Near:
-        """The nearest items by all links."""
-        return Near(self._near(), self.neighbours)
+        """The nearest items by all links, each row in the order of ids."""
+        matrix = self._near()
+        return Near(matrix if matrix.has_sorted_indices else matrix.sorted_indices(), self.neighbours)
 
     @cached_property
     def alike(self) -> Near:
