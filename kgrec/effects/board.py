@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kgrec.effects.ages import Ages
 from kgrec.effects.person import Person
+from kgrec.effects.sparse import entries_of, picked
 from kgrec.flow.channel import Channel, positions
 
 SIZES = 64
@@ -147,14 +148,20 @@ def block(channel: Channel, sources: NDArray[np.int64], targets: NDArray[np.int6
     inside, wanted = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
     if not len(inside) or not len(wanted):
         return found
-    flow: Any = channel.factors[0][rows[inside]]
-    for factor in channel.factors[1:-1]:
-        flow = flow @ factor
+    rows, columns = rows[inside], columns[wanted]
+    first, last = channel.factors[0], channel.factors[-1]
+    flow: Any
     if len(channel.factors) == 1:
-        flow = flow[:, columns[wanted]]
-    elif sp.issparse(channel.factors[-1]):
-        flow = flow @ channel.last_by_column[:, columns[wanted]]
+        flow = picked(first, rows, columns) if sp.issparse(first) else first[np.ix_(rows, columns)]
+    elif len(channel.factors) == 2 and sp.issparse(first) and sp.issparse(last):
+        # dense over the few dimensions that both sides meet: a product of sparse matrices costs more to set up
+        entry, _ = entries_of(first, rows)
+        inner = np.unique(first.indices[entry])
+        flow = picked(first, rows, inner) @ picked(channel.last_turned, columns, inner).T
     else:
-        flow = flow @ channel.factors[-1][:, columns[wanted]]
+        flow = first[rows]
+        for factor in channel.factors[1:-1]:
+            flow = flow @ factor
+        flow = flow @ (channel.last_by_column[:, columns] if sp.issparse(last) else last[:, columns])
     found[np.ix_(inside, wanted)] = flow if isinstance(flow, np.ndarray) else flow.toarray()
     return found

@@ -40,3 +40,17 @@ def values_of(matrix: sp.csr_array, row: NDArray[np.int64], column: NDArray[np.i
     hit = known[at] == wanted if len(known) else np.zeros(len(row), dtype=bool)
     found[hit] = matrix.data[entry[at[hit]]]
     return found
+
+
+def picked(
+    matrix: sp.csr_array, rows: NDArray[np.integer[Any]], columns: NDArray[np.integer[Any]]
+) -> NDArray[np.float32]:
+    """``matrix[rows][:, columns]``, dense: float32 ``[len(rows), len(columns)]``."""
+    place = np.full(matrix.shape[1], -1, dtype=np.int64)
+    place[columns] = np.arange(len(columns))
+    entry, size = entries_of(matrix, rows)
+    at = place[matrix.indices[entry]]
+    row = np.repeat(np.arange(len(rows)), size)[at >= 0]
+    found = np.zeros((len(rows), len(columns)), dtype=np.float32)
+    found[row, at[at >= 0]] = matrix.data[entry[at >= 0]]
+    return found

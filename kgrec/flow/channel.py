@@ -118,6 +118,11 @@ class Channel:
         """The last factor, a sparse one, for reading single columns."""
         return sp.csc_array(self.factors[-1])
 
+    @cached_property
+    def last_turned(self) -> sp.csr_array:
+        """The last factor, a sparse one, transposed: rows are its columns."""
+        return sp.csr_array(self.factors[-1].T)
+
     def weights(self, sources: NDArray[np.int64], target: int) -> NDArray[np.float32]:
         """``W[j, target]`` for some items j: float32 ``[len(sources)]``; only the rows of these items are read."""
         found = np.zeros(len(sources), dtype=np.float32)
