@@ -50,6 +50,8 @@ class Ascent:
         self.log_size = log_size.astype(np.float32)
         self.names, self.gates, self.flows_at, self.errors = names, gates, flows_at, errors
         self.wanted = self.relevant.sum(axis=1)
+        one = np.float32(1.0)
+        self.ranks = np.full(self.relevant.shape, one) if candidates.ranks is None else candidates.ranks
         self.users = self.wanted > 0
         self.missing = np.where(np.isfinite(log_weight), 0.0, -np.inf).astype(np.float32)
         self.gain = 1.0 / np.log2(np.arange(2, kernels.DEPTH + 2))
@@ -77,7 +79,7 @@ class Ascent:
         """Of every user with something to find; ``top`` receives the places of the best."""
         out = np.empty(len(score))
         best = np.empty_like(self.top) if top is None else top
-        kernels.ndcg(score, self.relevant, self.wanted, self.gain, self.ideal, self.top, best, out)
+        kernels.ndcg(score, self.relevant, self.wanted, self.gain, self.ideal, self.top, best, out, self.ranks)
         return np.asarray(out[self.users])
 
     def _ndcg_with(self, score: NDArray[np.float32], gate: Gate, flow: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -98,6 +100,7 @@ class Ascent:
             self.ideal,
             self.top,
             out,
+            self.ranks,
         )
         return np.asarray(out[self.users])
 

@@ -58,12 +58,15 @@ class Candidates:
             with this the softmax over candidates is an unbiased estimate of the one over all items); -inf for none.
         relevant: bool ``[U, K]``.
         flows: float32 ``[U, C, K]``.
+        ranks: float32 ``[U, K]``: how many places of a ranking it takes, more than one where a sample of items ranks
+            and it stands for others; None where each takes one.
     """
 
     items: NDArray[np.int64]
     log_weight: NDArray[np.float32]
     relevant: NDArray[np.bool_]
     flows: NDArray[np.float32]
+    ranks: NDArray[np.float32] | None = None
 
 
 def draw(
@@ -104,7 +107,11 @@ def draw(
     for u in range(len(items)):
         relevant[u] = np.isin(items[u], _row(histories.relevant, u))
     none = np.zeros((0, 0, 0), dtype=np.float32)
-    return Candidates(items, log_weight, relevant, _stacked(flows or [none], np.float32(0.0)))
+    ranks = None
+    if histories.universe.items is not None:
+        ranks = np.exp(histories.universe.log_weight).astype(np.float32)[np.maximum(items, 0)]
+        ranks[relevant] = 1.0
+    return Candidates(items, log_weight, relevant, _stacked(flows or [none], np.float32(0.0)), ranks)
 
 
 def _draw_block(

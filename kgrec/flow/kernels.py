@@ -181,6 +181,7 @@ def ndcg(
     near: NDArray[np.int64],
     top: NDArray[np.int64],
     out: F64,
+    ranks: F32,
 ) -> None:
     """NDCG@10 of every user over the candidates, which stand in the order of their ids; -inf is no candidate.
 
@@ -190,12 +191,13 @@ def ndcg(
         near: for :func:`best`, ``[U, 10]``.
         top: ``[U, 10]``, receives the places of the best; may be ``near``.
         out: ``[U]``.
+        ranks: how many places of the ranking a candidate takes, 1 or more, ``[U, K]``.
     """
     value, place = np.empty(DEPTH, np.float32), np.empty(DEPTH, np.int64)
     for u in range(score.shape[0]):
         best(score[u], value, place, near[u])
         top[u] = place
-        out[u] = _ndcg(place, relevant[u], wanted[u], gain, ideal)
+        out[u] = _ndcg(place, relevant[u], ranks[u], wanted[u], gain, ideal)
 
 
 @numba.njit(cache=True, fastmath={"contract", "reassoc"})
@@ -214,6 +216,7 @@ def ndcg_with(
     ideal: F64,
     near: NDArray[np.int64],
     out: F64,
+    ranks: F32,
 ) -> None:
     """:func:`ndcg` of what :func:`add` would make of the scores, which stay as they are."""
     power = np.exp(item_power * log_degree).astype(np.float32)
@@ -224,15 +227,19 @@ def ndcg_with(
         for i in range(score.shape[1]):
             row[i] = score[u, i] + weight * power[level[u, i]] * flows[u, i]
         best(row, value, place, near[u])
-        out[u] = _ndcg(place, relevant[u], wanted[u], gain, ideal)
+        out[u] = _ndcg(place, relevant[u], ranks[u], wanted[u], gain, ideal)
 
 
 @numba.njit(cache=True)
-def _ndcg(place: NDArray[np.int64], relevant: NDArray[np.bool_], wanted: int, gain: F64, ideal: F64) -> Any:
+def _ndcg(place: NDArray[np.int64], relevant: NDArray[np.bool_], ranks: F32, wanted: int, gain: F64, ideal: F64) -> Any:
     if wanted == 0:
         return 0.0
-    found = 0.0
-    for rank in range(DEPTH):
-        if place[rank] >= 0 and relevant[place[rank]]:
-            found += gain[rank]
+    found, rank = 0.0, 0.0
+    for at in place:
+        # who stands for others pushes what comes after down by as many places
+        if at < 0 or rank >= DEPTH:
+            break
+        if relevant[at]:
+            found += gain[int(rank)]
+        rank += ranks[at]
     return found / ideal[min(wanted, DEPTH) - 1]

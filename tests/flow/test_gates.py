@@ -160,9 +160,24 @@ def test_ndcg_kernel_is_the_metric() -> None:
     wanted, out = relevant.sum(axis=1), np.empty(200)
     gain = 1.0 / np.log2(np.arange(2, 12))
     nothing, top = np.full((200, 10), -1), np.empty((200, 10), dtype=np.int64)
-    kernels.ndcg(score, relevant, wanted, gain, np.cumsum(gain), nothing, top, out)
+    alike = np.ones_like(score)
+    kernels.ndcg(score, relevant, wanted, gain, np.cumsum(gain), nothing, top, out, alike)
     np.testing.assert_allclose(out[wanted > 0], ndcg_by_metrics(score, relevant), atol=1e-12)
     assert not out[wanted == 0].any()
+
+
+def test_who_stands_for_others_takes_their_places_too() -> None:
+    score = np.array([[5.0, 4.0, 3.0, 2.0, 1.0]], dtype=np.float32)
+    relevant = np.array([[False, True, False, True, True]])
+    ranks = np.array([[3.0, 1.0, 2.6, 1.0, 4.0]], dtype=np.float32)
+    gain = 1.0 / np.log2(np.arange(2, 12))
+    top, out = np.full((1, 10), -1), np.empty(1)
+    kernels.ndcg(score, relevant, np.array([3]), gain, np.cumsum(gain), top.copy(), top, out, ranks)
+    # of places counted from 0 the three have 3, 6.6 and 7.6
+    assert out[0] == pytest.approx((gain[3] + gain[6] + gain[7]) / gain[:3].sum())
+    ranks[0, 0] = 10.0
+    kernels.ndcg(score, relevant, np.array([3]), gain, np.cumsum(gain), top.copy(), top, out, ranks)
+    assert out[0] == 0.0
 
 
 def test_ndcg_kernel_finds_the_best_near_those_of_other_scores() -> None:
@@ -176,11 +191,12 @@ def test_ndcg_kernel_finds_the_best_near_those_of_other_scores() -> None:
     log_size, powers = rng.random(200).astype(np.float32), (0.7, 0.3, -0.2)
     nothing, top = np.full((200, 10), -1), np.empty((200, 10), dtype=np.int64)
     before, after, of_others = np.empty(200), np.empty(200), np.empty(200)
-    kernels.ndcg(score, relevant, wanted, gain, np.cumsum(gain), nothing, top, before)
+    alike = np.ones_like(score)
+    kernels.ndcg(score, relevant, wanted, gain, np.cumsum(gain), nothing, top, before, alike)
     tables = (relevant, wanted, gain, np.cumsum(gain))
-    kernels.ndcg_with(score, flow, level, log_degree, log_size, *powers, *tables, top, after)
+    kernels.ndcg_with(score, flow, level, log_degree, log_size, *powers, *tables, top, after, alike)
     kernels.add(score, flow, level, log_degree, log_size, *powers)
-    kernels.ndcg(score, *tables, top, top, of_others)
+    kernels.ndcg(score, *tables, top, top, of_others, alike)
     kept = wanted > 0
     for found in (after, of_others):
         np.testing.assert_allclose(found[kept], ndcg_by_metrics(score, relevant), atol=1e-12)
