@@ -100,8 +100,8 @@ def fit_zoo(
     data, validation = ZooData.of(snapshot, text, kg), Validation(snapshot)
     history: list[dict[str, Any]] = []
     best: tuple[int, float | None, ZooScorer, dict[str, NDArray[np.generic]]] | None = None
-    forked = [where] if where.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked), progress.task(kind.name, config.epochs, "epochs") as task:
+    # to seed is to seed every device, whichever is used
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), progress.task(kind.name, config.epochs, "epochs") as task:
         torch.manual_seed(seed)
         model = kind(data, config, seed).to(where)
         optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
