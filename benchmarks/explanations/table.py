@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.explanations.judge import SIZES, difference, figures
 from kgrec.bench.cells import write_json
-from kgrec.bench.machine import machine
+from kgrec.bench.machine import machine, made_elsewhere
 from kgrec.pipeline.stage import library_versions
 
 FORMAT = 1
@@ -138,7 +138,8 @@ def _told(value: Any) -> str:
 
 
 def write(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes the file anew, whole or not at all; what earlier runs found and this one does not say is kept."""
+    """Writes the file anew, whole or not at all; what earlier runs found and this one does not say is kept, with the
+    machine where that was another."""
     try:
         before = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -146,11 +147,12 @@ def write(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(content)
     if before.get("format") == FORMAT:
         merged["datasets"] = {**before["datasets"], **content["datasets"]}
+        elsewhere = {"machine": before["machine"]} if made_elsewhere(before) else {}
         for name, found in before.items():
             if isinstance(found, list):
                 new = merged.get(name, [])
                 said = {_about(row) for row in new}
-                merged[name] = [*(row for row in found if _about(row) not in said), *new]
+                merged[name] = [*({**elsewhere, **row} for row in found if _about(row) not in said), *new]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, merged)
     return merged

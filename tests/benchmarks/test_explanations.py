@@ -20,9 +20,11 @@ from benchmarks.explanations.ours import Chance, Effect, Sets, Share
 from benchmarks.explanations.permute import permuted, renamed
 from benchmarks.explanations.refits import Refit, compare, drawn, whole
 from benchmarks.explanations.rivals import Gradient, Integrated, Masked, Paths
+from benchmarks.explanations.table import FORMAT, write
 from benchmarks.explanations.trust import sanity, stability
 from benchmarks.explanations.twin import Twin, to_edges
 from benchmarks.explanations.world import World, draw_pairs
+from kgrec.bench.machine import machine
 from kgrec.effects import Fact, Intervention
 from kgrec.flow.builder import Context
 from kgrec.flow.channels.chained import EaseThenSimilar, SimilarThenLow
@@ -283,6 +285,16 @@ def test_the_whole_benchmark_and_going_on(
     assert again == content
     assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*.json")}
     assert "sets (ours)" in capsys.readouterr().out
+
+
+def test_rows_of_another_machine_say_so(tmp_path: Path) -> None:
+    there = {"cpu": "Z80", "cores": 1, "ram_gb": 0.1, "system": "CP/M"}
+    out, rows = tmp_path / "explanations.json", [{"dataset": name, "p50_ms": 1.0} for name in ("a", "b")]
+    head = {"format": FORMAT, "machine": there, "datasets": {}}
+    out.write_text(json.dumps({**head, "speed": rows}))
+    found = write(out, {**head, "machine": machine(), "speed": rows[1:]})
+    assert found["speed"] == [{"machine": there, **rows[0]}, rows[1]]
+    assert write(out, {**found, "speed": []})["speed"] == found["speed"]
 
 
 @pytest.mark.parametrize("world", [False], indirect=True, ids=["without times"])
