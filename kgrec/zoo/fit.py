@@ -101,7 +101,10 @@ def fit_zoo(
     history: list[dict[str, Any]] = []
     best: tuple[int, float | None, ZooScorer, dict[str, NDArray[np.generic]]] | None = None
     # to seed is to seed every device, whichever is used
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), progress.task(kind.name, config.epochs, "epochs") as task:
+    with (
+        torch.random.fork_rng(devices=range(torch.cuda.device_count())),
+        progress.task(kind.name, config.epochs, "epochs") as task,
+    ):
         torch.manual_seed(seed)
         model = kind(data, config, seed).to(where)
         optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
