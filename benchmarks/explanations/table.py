@@ -147,7 +147,8 @@ def write(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(content)
     if before.get("format") == FORMAT:
         merged["datasets"] = {**before["datasets"], **content["datasets"]}
-        elsewhere = {"machine": before["machine"]} if made_elsewhere(before) else {}
+        there = before["machine"]
+        elsewhere = {"machine": f"{there['cpu']}, {there['cores']} cores"} if made_elsewhere(before) else {}
         for name, found in before.items():
             if isinstance(found, list):
                 new = merged.get(name, [])
