@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
@@ -65,6 +64,8 @@ def ridge(part: Part, seen: NDArray[np.int64]) -> NDArray[np.float32]:
 
 def inverse_gram(part: Part, seen: NDArray[np.int64]) -> NDArray[np.float32]:
     """``P``: float32 ``[len(seen), len(seen)]``."""
+    from scipy.linalg import lapack  # what serves and explains a fitted flow loads without it
+
     x = scaled(part, seen)
     gram = (x.T @ x).toarray()
     gram[np.diag_indices_from(gram)] += L2

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from kgrec.flow.builder import Builder, Context
 from kgrec.flow.channel import Channel
@@ -36,6 +35,8 @@ class Transition(Builder):
         return None if part.times is not None else "interactions have no times"
 
     def build(self, part: Part, context: Context) -> tuple[Channel, ...]:
+        from scipy.linalg import cho_factor, cho_solve  # what serves and explains a fitted flow loads without it
+
         if not context.dense(part):
             context.progress.say(f"channel transition is off: {len(part.seen):,} items are too many for its ridge")
             return ()
