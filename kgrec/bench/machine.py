@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ ALSO = ("scipy", "implicit", "numba")
 """Libraries that decide results here, besides those of the pipeline."""
 
 
+@cache
 def machine() -> dict[str, Any]:
     """Cores, memory and processor; nothing that names the machine."""
     name = platform.processor() or platform.machine()

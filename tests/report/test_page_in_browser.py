@@ -114,9 +114,12 @@ def test_a_click_on_any_edge_shows_the_list_without_it(report: Page, run: Run, t
                 assert card.locator(".without").count() == 0
                 assert report.locator("[aria-pressed=true]").count() == 0
     assert moved
-    # the linear model's paths are edges of its graph alone
-    assert kinds - {"learned"} == {"drop_items", "drop"} or kinds == {"drop_items"}
-    assert ("learned" in kinds) == (run.recipe.model.name == "flow")
+    if run.recipe.model.name == "flow":
+        assert kinds == {"learned", "drop_items", "drop"}
+    else:
+        # the linear model's paths are edges of its graph alone; its heaviest ones may pass no fact
+        assert "drop_items" in kinds
+        assert kinds <= {"drop_items", "drop"}
 
 
 def test_by_mouse_and_by_keyboard(report: Page, run: Run, tmp_path: Path) -> None:
