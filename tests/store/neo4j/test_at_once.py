@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from neo4j import Query
 from neo4j.exceptions import Neo4jError
 from pyoxigraph import Literal, NamedNode, Quad
 
@@ -157,11 +156,21 @@ def test_a_unit_of_work_holds_the_mark(neo4j_server: LiveNeo4j) -> None:
         found: list[str | None] = []
         waiting = threading.Thread(target=lambda: found.append(renew(second, "second")))
         waiting.start()
-        waiting.join(timeout=1)
-        assert waiting.is_alive()
-        blocked = Query("SHOW TRANSACTIONS YIELD status WHERE status STARTS WITH 'Blocked' RETURN count(*) AS n")
-        assert neo4j_server.driver.execute_query(blocked).records[0]["n"] == 1
-        first.commit()
-        waiting.join(timeout=30)
+        try:
+            wait_until_blocked(neo4j_server)
+            assert waiting.is_alive()
+        finally:
+            # a session must not be closed under a thread that reads from it
+            first.commit()
+            waiting.join()
         assert found == ["first"]
         second.rollback()
+
+
+def wait_until_blocked(server: LiveNeo4j, seconds: float = 60) -> None:
+    """Returns when one transaction waits for a lock; how soon the server comes to it is not in our hands."""
+    blocked = "SHOW TRANSACTIONS YIELD status WHERE status STARTS WITH 'Blocked' RETURN count(*)"
+    deadline = time.monotonic() + seconds
+    while server.rows(blocked) != [[1]]:
+        assert time.monotonic() < deadline, "no transaction waits for a lock"
+        time.sleep(0.05)
