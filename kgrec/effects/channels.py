@@ -6,7 +6,7 @@ Families that are not named here read no links, or their weights are learned and
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kgrec.effects.links import LinkEdit, LinkGraph
 from kgrec.effects.sparse import entries_of, weighted_sum
-from kgrec.flow.channel import Channel
+from kgrec.flow.channel import Channel, positions
 from kgrec.flow.channels.ease import ITEM_POWER, L2
 from kgrec.flow.newcomer import NewItems
 
@@ -133,19 +133,28 @@ def _ease_then_similar(effects: FlowEffects, channel: Channel, edit: LinkEdit, w
 def _similar_then_low(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow | None:
     """Rows of shares whose sum changes with one of their entries."""
     assert channel.targets is not None
-    changed = edit.alike
-    at = np.flatnonzero(np.isin(changed.rows, weighted.indices))
-    if not len(at):
+    changed = edit.alike.of_rows(weighted.indices)
+    if not len(changed.row):
         return None
-    items = changed.rows[at]
+    items, first = np.unique(changed.row, return_index=True)
     total = effects.alike_total(items)
-    after = total + changed.total[at]
-    share = sp.csr_array(channel.factors[0])[items]
-    moved: Any = sp.csr_array(changed.difference[at])[:, channel.targets]
-    old: Any = sp.diags_array(total) @ share
+    after = total + np.add.reduceat(changed.value.astype(np.float64), first)
+    share = sp.csr_array(channel.factors[0])
+    entry, size = entries_of(share, items)
+    mine = _weights(weighted, items)
     empty = after <= 1e-9 * np.maximum(total, 1e-3)
-    new = sp.diags_array(np.where(empty, 0.0, 1.0 / np.where(empty, 1.0, after))) @ (old + moved)
-    flow = np.asarray((_weights(weighted, items) @ sp.csr_array(new - share)), dtype=np.float32)
+    scale = np.where(empty, 0.0, mine / np.where(empty, 1.0, after))
+    # shares as they were, on another scale, and what comes and goes
+    column = positions(channel.targets, changed.column)
+    seen = column >= 0
+    place = np.concatenate([share.indices[entry], column[seen]])
+    values = np.concatenate(
+        [
+            np.repeat(scale * total - mine, size) * share.data[entry],
+            (np.repeat(scale, np.diff(first, append=len(changed.row))) * changed.value)[seen],
+        ]
+    )
+    flow = np.bincount(place, values, minlength=share.shape[1]).astype(np.float32)
     for factor in channel.factors[1:]:
         flow = flow @ factor
     found = np.zeros(effects.snapshot.num_items, dtype=np.float32)

@@ -22,6 +22,7 @@ from kgrec.effects.facts import Facts, check_edges
 from kgrec.effects.intervention import Fact, Intervention
 from kgrec.effects.links import LinkEdit, LinkGraph, links_of
 from kgrec.effects.person import Person
+from kgrec.effects.sparse import entries_of
 from kgrec.flow.channels.rp3 import POWER
 from kgrec.flow.content import CHAINED
 from kgrec.flow.model import FlowScorer
@@ -185,7 +186,11 @@ class FlowEffects:
     def alike_total(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """Sums of some rows of :attr:`kgrec.flow.content.ItemContent.alike`: float64 ``[len(items)]``."""
         assert self.graph is not None
-        total = np.asarray(self.graph.alike.matrix[items].sum(axis=1), dtype=np.float64).ravel()
+        alike = self.graph.alike.matrix
+        entry, size = entries_of(alike, items)
+        # in float64, as changes are summed: a row that loses all is to come to nothing
+        row = np.repeat(np.arange(len(items)), size)
+        total: NDArray[np.float64] = np.bincount(row, alike.data[entry], minlength=len(items)).astype(np.float64)
         white = self.part.content.white_text
         if white is None:
             return total

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects.facts import Facts
 from kgrec.effects.intervention import Fact
-from kgrec.effects.near import Anew, Moved, Near, NearEdit, difference, edit_near, nearer
+from kgrec.effects.moved import Moved, edit_near
+from kgrec.effects.near import Anew, Near, NearEdit, difference, nearer
 from kgrec.flow.content import CHAINED
 from kgrec.flow.hops import Node
 from kgrec.flow.links import Links
