@@ -145,13 +145,11 @@ class FlowEffects:
             return change
         log_size = np.log1p(np.diff(after.history.indptr))
         back = np.maximum(self.scorer.flow.catalogue.degree[after.items], 1.0) ** -POWER
-        for channel, gates, weighted in after.scorer.terms(after.history, after.users):
-            if channel is not walk:
-                continue
+        for gates, weighted in after.scorer.weighted(walk, after.history, after.users):
             flow, carried = np.zeros_like(change), weighted.data * back
             flow[own] -= carried[np.isin(after.items, own)].sum() * max(len(own), 1) ** -POWER
             flow[after.items] += carried.sum() * max(len(after.items), 1) ** -POWER
-            change += after.scorer.coefficient(channel, gates, log_size)[0] * flow
+            change += after.scorer.coefficient(walk, gates, log_size)[0] * flow
         return change
 
     # --- what is read, made when it is needed
@@ -165,8 +163,8 @@ class FlowEffects:
     def part(self) -> Part:
         """The training part with the items' links and texts; embeddings are held fixed and not read."""
         text = self._text() if self._text is not None else None
-        config = self.scorer.flow.config
-        return Part.of(self.snapshot, text, None, config.neighbours, config.max_dense)
+        flow = self.scorer.flow
+        return Part.of(self.snapshot, text, None, flow.config.neighbours, flow.config.max_dense, flow.link_axes)
 
     @cached_property
     def graph(self) -> LinkGraph | None:

@@ -43,7 +43,11 @@ class Ranking:
         """Whether an item is among the best k."""
         if not self.allowed[item]:
             return False
+        own = float(scores[item])
         # what is better by more than a tie stands before it: far down, nothing needs to be sorted
-        if int(((scores > float(scores[item]) + 2 * TIE) & self.allowed).sum()) >= k:
+        if int(((scores > own + 2 * TIE) & self.allowed).sum()) >= k:
             return False
+        # nor where nobody who is as good could push it out
+        if int(((scores >= own - TIE) & self.allowed).sum()) <= k:
+            return True
         return bool((self.top(scores, k) == item).any())

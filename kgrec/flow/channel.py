@@ -14,6 +14,8 @@ Factor = NDArray[np.float32] | sp.csr_array
 DENSE = 0.05
 FEW = 0.05
 """Share of a sparse matrix's rows up to which they are picked one by one."""
+SOME = 0.25
+"""Share of a dense matrix's rows up to which they are."""
 Kind = Literal["literal", "learned", "content"]
 
 
@@ -68,6 +70,12 @@ class Channel:
             data, shape = histories.data[row >= 0], (histories.shape[0], len(self.sources))
             flow = sp.csr_array((data, row[row >= 0], indptr), shape=shape)
         for factor in self.factors:
+            if isinstance(flow, np.ndarray) and isinstance(factor, np.ndarray):
+                # a few histories meet few of many links, and the rest of the factor need not be read
+                met = np.flatnonzero(flow.any(axis=0))
+                few = len(met) < SOME * len(factor)
+                flow = flow[:, met] @ factor[met] if few else flow @ factor
+                continue
             flow = flow @ factor
             # past this many entries a product of sparse matrices costs more than one with a dense one
             if not isinstance(flow, np.ndarray) and flow.nnz > DENSE * flow.shape[0] * flow.shape[1]:

@@ -37,6 +37,7 @@ class ItemContent:
         neighbours: kept of an item where similar items are asked for.
         max_dense: up to so many items every pair is compared; beyond, neighbours are searched for
             (:mod:`kgrec.flow.near`).
+        axes: :attr:`link_axes`, where they are known already.
     """
 
     links: Links | None
@@ -44,6 +45,7 @@ class ItemContent:
     embedding: NDArray[np.float32] | None
     neighbours: int = 100
     max_dense: int = 20_000
+    axes: NDArray[np.float32] | None = None
 
     @property
     def searched(self) -> bool:
@@ -121,8 +123,8 @@ class ItemContent:
     def link_axes(self) -> NDArray[np.float32] | None:
         """Leading right singular vectors of :attr:`link_rows`: float32 ``[links, up to 256]``; None where the matrix is
         too small to have any."""
-        if self.link_rows is None:
-            return None
+        if self.axes is not None or self.link_rows is None:
+            return self.axes
         used = np.flatnonzero(np.bincount(self.link_rows.indices, minlength=self.link_rows.shape[1]))
         rows = self.link_rows[:, used].astype(np.float64)
         k = min(LINK_DIM, min(rows.shape) - 1)

@@ -21,6 +21,7 @@ from kgrec.flow.model import Flow
 FORMAT = 1
 FILE = "flow.json"
 DIAL = "dial.json"
+AXES = "link-axes.npy"
 
 
 def save_flow(flow: Flow, folder: str | Path) -> None:
@@ -33,6 +34,8 @@ def save_flow(flow: Flow, folder: str | Path) -> None:
     channels = save_channels(folder, flow.channels)
     np.save(folder / "degree.npy", flow.catalogue.degree)
     np.save(folder / "foretold.npy", flow.catalogue.foretold)
+    if flow.link_axes is not None:
+        np.save(folder / AXES, flow.link_axes)
     content = {
         "format": FORMAT,
         "channels": channels,
@@ -104,13 +107,14 @@ def load_flow(folder: str | Path) -> Flow:
     try:
         channels = load_channels(folder, content["channels"])
         catalogue = Catalogue(np.load(folder / "degree.npy"), np.load(folder / "foretold.npy"))
+        axes = _open(folder / AXES) if (folder / AXES).is_file() else None
     except (OSError, ValueError) as error:
         raise StaleError(f"the flow model cannot be read: {error}", file=folder, remedy=remedy) from error
     gates = tuple(Gates.from_json(one) for one in content["gates"])
     config = FlowConfig.model_validate(content["config"])
     file = folder / DIAL
     dial = Dial.from_json(json.loads(file.read_text())) if file.is_file() else None
-    return Flow(channels, gates, catalogue, config, content["choices"], content["seed"], dial)
+    return Flow(channels, gates, catalogue, config, content["choices"], content["seed"], dial, link_axes=axes)
 
 
 def _save_factor(folder: Path, name: str, factor: Factor) -> list[int] | None:

@@ -103,7 +103,7 @@ def fit_flow(
     if config.knowledge and dial is None:
         progress.say("knowledge stays at 0: the model has no literal knowledge, or no validation part to dial by")
     kept, gates = _compact(channels, gates, dial)
-    return Flow(kept, tuple(gates), items, config, choices, seed, dial)
+    return Flow(kept, tuple(gates), items, config, choices, seed, dial, link_axes=_axes(part, kept, gates))
 
 
 def rebuild(flow: Flow, snapshot: Snapshot, text: Features | None, kg: Features | None, seed: int, device: str) -> Flow:
@@ -115,7 +115,15 @@ def rebuild(flow: Flow, snapshot: Snapshot, text: Features | None, kg: Features 
     known = {one.name for one in flow.channels}
     trained = list(flow.as_trained or flow.gates)
     kept, gates = _compact(tuple(one for one in channels if one.name in known), trained, flow.dial)
-    return Flow(kept, tuple(gates), catalogue(part), flow.config, flow.choices, seed, flow.dial)
+    axes = _axes(part, kept, gates)
+    return Flow(kept, tuple(gates), catalogue(part), flow.config, flow.choices, seed, flow.dial, link_axes=axes)
+
+
+def _axes(part: Part, channels: tuple[Channel, ...], gates: list[Gates]) -> NDArray[np.float32] | None:
+    """What foretelling from other links than an item's own takes seconds to find; of very many links it is much to keep
+    and quickly found."""
+    foretells = any(one.family == "content" for one in channels) or any(one.prior[2] for one in gates)
+    return part.content.link_axes if foretells and not part.content.searched else None
 
 
 def _sources(families: set[str]) -> set[str]:

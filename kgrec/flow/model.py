@@ -35,6 +35,8 @@ class Flow:
         config: how it was made; choices: what builders chose on the folds; seed.
         dial: other gates, with more literal knowledge; None where the model has no channel of it.
         as_trained: the gates where the dial is at 0; None where :attr:`gates` are those.
+        link_axes: :attr:`kgrec.flow.content.ItemContent.link_axes`, where content is foretold from; None where it has
+            to be worked out for that.
     """
 
     channels: tuple[Channel, ...]
@@ -45,6 +47,7 @@ class Flow:
     seed: int
     dial: Dial | None = None
     as_trained: tuple[Gates, ...] | None = None
+    link_axes: NDArray[np.float32] | None = None
 
     def at_knowledge(self, knowledge: float) -> Flow:
         """The same channels with the dial at another place, from 0, as trained, to 1, literal knowledge and text alone.
@@ -226,10 +229,21 @@ class FlowScorer:
         self, histories: sp.csr_array, users: NDArray[np.int64] | None
     ) -> Iterator[tuple[Channel, list[tuple[float, Gate]], sp.csr_array]]:
         """Channel, gates (with the scale of their fold) that weigh age alike, and the histories so weighted."""
-        times = None if self.times is None or users is None else self.times[users]
+        times = self._times_of(users)
         weighted: dict[float, sp.csr_array] = {}
         for channel in self.flow.channels:
             for power, some in self.flow.by_recency(channel.name):
                 if power not in weighted:
                     weighted[power] = weigh(histories, times, power)
                 yield channel, some, weighted[power]
+
+    def weighted(
+        self, channel: Channel, histories: sp.csr_array, users: NDArray[np.int64] | None
+    ) -> Iterator[tuple[list[tuple[float, Gate]], sp.csr_array]]:
+        """The same of one channel."""
+        times = self._times_of(users)
+        for power, some in self.flow.by_recency(channel.name):
+            yield some, weigh(histories, times, power)
+
+    def _times_of(self, users: NDArray[np.int64] | None) -> sp.csr_array | None:
+        return None if self.times is None or users is None else self.times[users]

@@ -42,8 +42,9 @@ class Part:
         kg: Features | None = None,
         neighbours: int = 100,
         max_dense: int = 20_000,
+        axes: NDArray[np.float32] | None = None,
     ) -> Part:
-        """The training part of a snapshot.
+        """The training part of a snapshot; the axes of its links where they are known already.
 
         Raises:
             DataError: there are no training interactions, or an item's vector is not finite (the item is named), or the
@@ -61,6 +62,7 @@ class Part:
                 _vectors(snapshot, kg, "embedding"),
                 neighbours,
                 max_dense,
+                axes,
             ),
             snapshot.user_type,
             snapshot.item_type,

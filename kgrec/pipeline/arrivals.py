@@ -63,7 +63,8 @@ def make_arrivals(
         return text_of(item.id, item.id, item.label, item.text, labels=recipe.text.labels)
 
     vectors = None if text is None else load_features(text)
-    part = Part.of(snapshot, vectors, None, scorer.flow.config.neighbours, scorer.flow.config.max_dense)
+    flow = scorer.flow
+    part = Part.of(snapshot, vectors, None, flow.config.neighbours, flow.config.max_dense, flow.link_axes)
     links = link_matrix(snapshot, part.content.links, items, progress)
     known = part.content.text
     texts = None if known is None else text_matrix(items, known.shape[1], text_of, encode)

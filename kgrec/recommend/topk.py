@@ -68,11 +68,7 @@ def _lowest(cost: NDArray[np.float32], k: int, tie: float) -> tuple[NDArray[np.i
     """
     n = cost.shape[1]
     values = np.sort(np.partition(cost, k - 1, axis=1)[:, :k], axis=1)
-    group, anchor = np.zeros(values.shape, dtype=np.int64), values[:, 0].copy()
-    for j in range(1, k):
-        beyond = values[:, j] > _ceiling(anchor, tie)
-        anchor[beyond] = values[beyond, j]
-        group[:, j] = group[:, j - 1] + beyond
+    group, anchor = _groups(values, tie)
 
     # The last group may have more members than places: its lowest ids are taken.
     places = (group == group[:, -1:]).sum(axis=1)
@@ -89,6 +85,21 @@ def _lowest(cost: NDArray[np.float32], k: int, tie: float) -> tuple[NDArray[np.i
     ids = np.take_along_axis(ids, order, axis=1)
     ids = np.take_along_axis(ids, np.argsort(group * n + ids, axis=1), axis=1)
     return ids, np.take_along_axis(cost, ids, axis=1)
+
+
+def _groups(values: NDArray[np.float32], tie: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Of increasing rows the number of each entry's group, ``[m, k]``, and the last group's first entry, ``[m]``."""
+    apart = np.ones(values.shape, dtype=bool)
+    apart[:, 1:] = values[:, 1:] > _ceiling(values[:, :-1], tie)
+    # only where three or more follow one another closely may one be too far from the first of its group
+    close = np.flatnonzero((~apart[:, 1:-1] & ~apart[:, 2:]).any(axis=1))
+    anchor = values[close, 0].copy()
+    for j in range(1, values.shape[1] if len(close) else 0):
+        beyond = values[close, j] > _ceiling(anchor, tie)
+        anchor[beyond] = values[close[beyond], j]
+        apart[close, j] = beyond
+    last = values.shape[1] - 1 - np.argmax(apart[:, ::-1], axis=1)
+    return np.cumsum(apart, axis=1) - 1, values[np.arange(len(values)), last]
 
 
 def _ceiling(anchor: NDArray[np.float32], tie: float) -> NDArray[np.float64]:

@@ -14,13 +14,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kgrec.dataset.snapshot import Snapshot
+from kgrec.effects import FlowEffects
 from kgrec.errors import StaleError
 from kgrec.flow import Flow, FlowConfig, fit_flow
 from kgrec.flow.channel import Channel
 from kgrec.flow.gates import Gate, Gates
 from kgrec.flow.mix import coefficient
 from kgrec.flow.ndcg import ndcg10
-from kgrec.flow.part import training_times
+from kgrec.flow.part import Part, training_times
 from kgrec.flow.recency import weigh
 
 if TYPE_CHECKING:
@@ -130,6 +131,25 @@ def test_a_loaded_model_scores_and_refits_the_same(world: World, flow: Flow, tmp
     assert files(loaded, tmp_path / "again") == first
     refits = [one.refit(world.snapshot.refitted(), text=world.text, kg=world.kg) for one in (flow, loaded)]
     assert files(refits[0], tmp_path / "a") == files(refits[1], tmp_path / "b")
+
+
+def test_axes_of_links_are_kept_where_content_foretells(
+    world: World, flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *rest = flow.gates
+    foretelling = replace(flow, gates=(replace(first, prior=(0.1, 0.0, 0.2)), *rest))
+    refitted = foretelling.refit(world.snapshot, text=world.text, kg=world.kg)
+    refitted.save(tmp_path)
+    found = Part.of(world.snapshot, world.text).content.link_axes
+    np.testing.assert_array_equal(Flow.load(tmp_path).link_axes, found)
+    # and are not worked out again
+    monkeypatch.setattr("kgrec.flow.content._leading", None)
+    effects = FlowEffects(world.snapshot, Flow.load(tmp_path).scorer(world.snapshot), lambda: world.text)
+    np.testing.assert_array_equal(effects.part.content.link_axes, found)
+    without = tuple(replace(one, prior=(0.1, 0.0, 0.0)) for one in flow.gates)
+    plain = replace(flow.without("content"), gates=without)
+    monkeypatch.undo()
+    assert plain.refit(world.snapshot, text=world.text, kg=world.kg).link_axes is None
 
 
 def test_a_folder_without_a_model_says_so(flow: Flow, tmp_path: Path) -> None:
