@@ -548,13 +548,8 @@ class Run:
         """
         if k is not None and k < 1:
             raise UserError("paths are counted from 1", value=k)
-        from kgrec.pipeline.candidates import candidates_of
-        from kgrec.recommend import rank_of
-
         u, i, other = self._compared(user, item, instead_of)
-        mask = candidates_of(self.snapshot, self.recipe)
-        rank = rank_of(self.scorer, self.snapshot, u, i, mask)
-        return self.explainer.explain(u, i, rank=rank, paths=k, lang=lang, instead_of=other)
+        return self.explainer.explain(u, i, paths=k, lang=lang, instead_of=other)
 
     def explain_list(
         self, user: str, k: int = 10, *, paths: int | None = None, lang: str | None = None

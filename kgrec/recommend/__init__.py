@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kgrec.recommend.history import History
 from kgrec.recommend.ids import candidate_mask, read_candidates
-from kgrec.recommend.lists import rank_of, recommend, recommend_all, recommend_history
+from kgrec.recommend.lists import recommend, recommend_all, recommend_history
 from kgrec.recommend.scorer import HistoryScorer, Scorer
 from kgrec.recommend.topk import top_k
 
@@ -13,7 +13,6 @@ __all__ = [
     "HistoryScorer",
     "Scorer",
     "candidate_mask",
-    "rank_of",
     "read_candidates",
     "recommend",
     "recommend_all",

@@ -24,7 +24,7 @@ from kgrec.recommend.history import History
 from kgrec.recommend.ids import ids_of
 from kgrec.recommend.nodes import NodeScorer
 from kgrec.recommend.scorer import HistoryScorer, Scorer
-from kgrec.recommend.topk import TIE, top_k
+from kgrec.recommend.topk import top_k
 
 SCHEMA = {"user": pl.String, "rank": pl.Int64, "item": pl.String, "label": pl.String, "score": pl.Float32}
 SEEN: tuple[Split, ...] = ("train", "valid")
@@ -221,29 +221,3 @@ class _Ranking:
             },
             schema=SCHEMA,
         )
-
-
-def rank_of(
-    scorer: Scorer,
-    snapshot: Snapshot,
-    user: int,
-    item: int,
-    candidates: NDArray[np.bool_] | None = None,
-    seen: Sequence[Split] = SEEN,
-) -> int | None:
-    """Place of an item in a user's whole list as :func:`recommend` would give it, from 1.
-
-    Args:
-        user, item: snapshot ids; the other arguments as in :func:`recommend`.
-
-    Returns:
-        None where the item is seen or no candidate.
-    """
-    one = np.array([user])
-    scores = scorer.score(snapshot.matrix("train")[one], one)
-    hidden = snapshot.matrix(*seen)[one] if seen else None
-    # whatever stands before the item or in its group scores no less than this
-    k = int((scores[0] >= float(scores[0, item]) - TIE).sum())
-    ids, _ = top_k(scores, k, candidates, hidden)
-    place = np.flatnonzero(ids[0] == item)
-    return int(place[0]) + 1 if place.size else None

@@ -21,3 +21,11 @@ def test_within_is_what_the_place_says() -> None:
             assert ranking.within(scores, item, k) == (place is not None and place <= k)
             inside += place is not None and place <= k
     assert 0 < inside < 300 * 40
+
+
+def test_places_are_those_in_the_list_with_equals_by_id() -> None:
+    scores = np.float32([1.0, 1.0 + 9e-7, 1.0 + 4e-7, 2.0])
+    everything = Ranking(np.ones(4, dtype=bool))
+    assert [everything.place(scores, item) for item in range(4)] == [2, 3, 4, 1]
+    some = Ranking(np.array([True, False, False, True]))
+    assert [some.place(scores, item) for item in range(4)] == [2, None, None, 1]

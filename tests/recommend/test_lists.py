@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import StorageError, UnknownIdError, UserError
-from kgrec.recommend import blocks, rank_of, recommend, recommend_all, recommend_history
+from kgrec.recommend import blocks, recommend, recommend_all, recommend_history
 from kgrec.recommend.linear import LinearScorer, Propagation
 from kgrec.recommend.nodes import node_vectors
 
@@ -94,20 +94,11 @@ def test_a_failed_write_leaves_the_earlier_file(snapshot: Snapshot, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
 
-def test_rank_is_the_place_in_the_list(snapshot: Snapshot) -> None:
-    # ann has 10 and 11
-    assert [rank_of(Fixed(), snapshot, 0, item) for item in range(4)] == [None, None, 1, 2]
-    assert [rank_of(Fixed(), snapshot, 0, item, seen=()) for item in range(4)] == [1, 2, 3, 4]
-    mask = np.array([True, False, False, True])
-    assert [rank_of(Fixed(), snapshot, 2, item, mask) for item in range(4)] == [1, None, None, 2]
-
-
-def test_rank_among_equals(snapshot: Snapshot) -> None:
+def test_equals_stand_in_the_order_of_ids(snapshot: Snapshot) -> None:
     class Equal(Fixed):
         def score(self, histories: sp.csr_array, users: np.ndarray | None = None) -> np.ndarray:
             return np.tile(np.float32([1.0, 1.0 + 9e-7, 1.0 + 4e-7, 2.0]), (histories.shape[0], 1))
 
-    assert [rank_of(Equal(), snapshot, 2, item) for item in range(4)] == [2, 3, 4, 1]
     assert recommend(Equal(), snapshot, ["cy"])["item"].to_list() == ["été", "10", "11", "12"]
 
 
