@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
@@ -28,7 +28,10 @@ class Facts:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self.frame = snapshot.edges.select(ENDS).unique(maintain_order=True)
+        # edges are sorted: what several sources tell stands together
+        ends = snapshot.edges.select(ENDS)
+        new = pl.any_horizontal(pl.col(one) != pl.col(one).shift() for one in ENDS)
+        self.frame = ends.filter(new.fill_null(value=True))
         self._offsets = {kind: int(start) for kind, start in snapshot.offsets.items()}
 
     def __len__(self) -> int:
@@ -42,8 +45,8 @@ class Facts:
         key = (node, relation)
         if key not in self._of_node:
             position = self._offsets[node[0]] + node[1]
-            start, stop = np.searchsorted(self._by_end[0], [position, position + 1])
-            rows = np.unique(self._by_end[1][start:stop])
+            ranges = (np.searchsorted(ends, [position, position + 1]) for ends, _ in self._by_end)
+            rows = np.union1d(*(rows[slice(*part)] for part, (_, rows) in zip(ranges, self._by_end, strict=True)))
             if relation is not None:
                 code = self._relations.index(relation) if relation in self._relations else -1
                 rows = rows[self._coded[0][1, rows] == code]
@@ -117,17 +120,20 @@ class Facts:
         return {}
 
     @cached_property
-    def _by_end(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Stacked positions of both ends of every edge, sorted, and the edges' rows."""
-        ends = np.concatenate([self.positions("source"), self.positions("target")])
-        order = np.argsort(ends, kind="stable")
-        return ends[order], np.tile(np.arange(len(self.frame)), 2)[order]
+    def _by_end(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Of sources and of targets: stacked positions of every edge's, sorted, and the edges' rows."""
+        found = []
+        for ends in (self.positions("source"), self.positions("target")):
+            order = np.argsort(ends, kind="stable")
+            found.append((ends[order], order))
+        return found
 
     def positions(self, side: Literal["source", "target"]) -> NDArray[np.int64]:
         """One end of every edge, by its position among all stacked types (``snapshot.offsets``)."""
-        offsets: Mapping[str, int] = self._offsets
-        start = self.frame[f"{side}_type"].replace_strict(offsets, return_dtype=pl.Int64)
-        return np.asarray((start + self.frame[side]).to_numpy(), dtype=np.int64)
+        codes, ids = self._coded
+        start = np.array([self._offsets[kind] for kind in self._types], dtype=np.int64)
+        row, place = (0, 0) if side == "source" else (2, 1)
+        return np.asarray(start[codes[row]] + ids[place])
 
 
 def quoted(name: str) -> str:

@@ -160,26 +160,29 @@ class FlowEffects:
         return Facts(self.snapshot)
 
     @cached_property
-    def part(self) -> Part:
-        """The training part with the items' links and texts; embeddings are held fixed and not read."""
-        text = self._text() if self._text is not None else None
+    def linked(self) -> Part:
+        """The training part with the items' links, without vectors."""
         flow = self.scorer.flow
-        return Part.of(self.snapshot, text, None, flow.config.neighbours, flow.config.max_dense, flow.link_axes)
+        return Part.of(self.snapshot, None, None, flow.config.neighbours, flow.config.max_dense, flow.link_axes)
+
+    @cached_property
+    def part(self) -> Part:
+        """The same with the items' texts; embeddings are held fixed and not read."""
+        text = self._text() if self._text is not None else None
+        return self.linked if text is None else self.linked.with_text(self.snapshot, text)
 
     @cached_property
     def graph(self) -> LinkGraph | None:
         """The items' links; None where no two share one."""
-        from kgrec.flow.links import Links
-
-        links = Links.of(self.snapshot)
-        if links is None:
+        links, rows = self.linked.content.links, self.linked.content.link_rows
+        if links is None or rows is None:
             return None
 
         def near() -> sp.csr_array:
             kg = self.channels.get("kg")
             return self.part.content.near_by_links if kg is None else sp.csr_array(kg.factors[0])
 
-        return LinkGraph(self.snapshot, links, self.facts, self.scorer.flow.config.neighbours, near)
+        return LinkGraph(self.snapshot, links, rows, self.facts, self.scorer.flow.config.neighbours, near)
 
     def alike_total(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """Sums of some rows of :attr:`kgrec.flow.content.ItemContent.alike`: float64 ``[len(items)]``."""

@@ -36,7 +36,7 @@ class LinkGraph:
 
     Args:
         snapshot: whose items.
-        links: of these items.
+        links: of these items; rows: weighted, of unit length, float32 CSR ``[items, links]``.
         facts: edges of the snapshot.
         neighbours: kept of an item among the nearest.
         near: the nearest items by all links, where they are known already: CSR ``[items, items]``.
@@ -46,17 +46,13 @@ class LinkGraph:
         self,
         snapshot: Snapshot,
         links: Links,
+        rows: sp.csr_array,
         facts: Facts,
         neighbours: int,
         near: Callable[[], sp.csr_array],
     ) -> None:
-        self.item_type, self.links, self.facts = snapshot.item_type, links, facts
+        self.item_type, self.links, self.rows, self.facts = snapshot.item_type, links, rows, facts
         self.neighbours, self._near = neighbours, near
-
-    @cached_property
-    def rows(self) -> sp.csr_array:
-        """Weighted links of all items, rows of unit length: float32 CSR ``[items, links]``."""
-        return self.links.weighted(self.links.shared)
 
     @cached_property
     def turned(self) -> sp.csr_array:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import nlargest
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from kgrec.explain.types import Causes, Contrast, Explanation
 from kgrec.explain.wording import Wording
 from kgrec.flow.hops import Node as NodeId
 from kgrec.flow.model import FlowScorer
+from kgrec.flow.part import Part
 from kgrec.recommend.lists import SEEN
 
 WITH_FACTS = 4
@@ -134,6 +135,11 @@ class CausalExplainer(FlowExplainer, Listing):
         text = sum(abs(part) for name, part in whole.channels if name in content)
         language = self.wordings.of(lang).language
         return verdicts.carried_alone(abs(whole.prior) / whole.mass, text / whole.mass, language)
+
+    @cached_property
+    def part(self) -> Part:
+        """What the effects read, too."""
+        return self.effects.linked
 
     # --- people
 

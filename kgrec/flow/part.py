@@ -68,6 +68,15 @@ class Part:
             snapshot.item_type,
         )
 
+    def with_text(self, snapshot: Snapshot, text: Features) -> Part:
+        """The same with the items' texts.
+
+        Raises:
+            DataError: see :meth:`of`.
+        """
+        vectors = _vectors(snapshot, text, "text")
+        return replace(self, content=replace(self.content, text=vectors))
+
     @property
     def num_users(self) -> int:
         return int(self.train.shape[0])
@@ -111,7 +120,7 @@ class Part:
 
 def training_times(snapshot: Snapshot) -> sp.csr_array | None:
     """Times of the training interactions, float64 CSR ``[users, items]``, 1 the earliest; None where one is unknown."""
-    pairs = snapshot.pairs("train").sort("user", "item")
+    pairs = snapshot.pairs("train")
     if pairs["timestamp"].null_count() or pairs["timestamp"].n_unique() < 2:
         return None
     at = pairs["timestamp"].to_numpy().astype(np.float64)
