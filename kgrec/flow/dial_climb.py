@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kgrec.flow.dial import Setting
-from kgrec.flow.dial_scores import DEPTH, DialScores, best
+from kgrec.flow.dial_scores import DialScores, best
 from kgrec.flow.gates import Gate, Gates
 
 GRID = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -69,8 +69,9 @@ class Tuning:
         self.knowledge = {one.name for one in model.literal if one.knowledge}
         self.log_degree = model.catalogue.log_degree.astype(np.float32)[level]
         self.log_size = model.log_size[users].astype(np.float32)[:, None]
-        gain = np.cumsum(1.0 / np.log2(np.arange(2, DEPTH + 2)))
-        self.ideal = gain[np.minimum(np.maximum(np.diff(model.held.indptr)[users], 1), DEPTH) - 1]
+        stands = np.exp(model.universe.log_weight)[level]
+        self.ranks = np.where(self.relevant, 1.0, stands).astype(np.float32)
+        self.ideal = model.ideal(users)
         self.parts: dict[str, NDArray[np.float32]] = {}
         self.spread = {name: max(float(flow.std()), 1e-9) for name, flow in self.flows.items()}
         self.mean_degree = float(self.log_degree[self.relevant].mean()) if self.relevant.any() else 0.0
@@ -132,8 +133,9 @@ class Tuning:
         from kgrec.flow.dial_kernels import look
 
         ndcg = np.empty(len(base))
-        score, all_mass, known = literal
-        return ndcg, float(look(others, base, mass, score, all_mass, known, self.relevant, self.ideal, ndcg))
+        score, all_mass, inside = literal
+        known, total = look(others, base, mass, score, all_mass, inside, self.relevant, self.ranks, self.ideal, ndcg)
+        return ndcg, float(known / total) if total > 0.0 else 0.0
 
     def _solve(self, gates: dict[str, Gate], wanted: float) -> float:
         sums = self._sums({name: self._part(name, gate) for name, gate in gates.items() if gate.strength})

@@ -71,6 +71,7 @@ def fit_dial(
         universe.columns(part.train),
         universe.columns(held),
         literal,
+        universe,
     )
     settings = Tuning(model, np.sort(first)).settings()
     return Dial(_monotone(model.measure(np.sort(second), settings)), len(second))

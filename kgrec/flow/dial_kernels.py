@@ -20,21 +20,22 @@ def look(
     literal_mass: F32,
     knowledge_mass: F32,
     relevant: NDArray[np.bool_],
+    ranks: F32,
     ideal: NDArray[np.float64],
     ndcg: NDArray[np.float64],
-) -> float:
-    """NDCG@10 of ``others · base + literal`` and the share of knowledge in the first ten.
+) -> tuple[float, float]:
+    """NDCG@10 of ``others · base + literal``, and the mass of knowledge and of all in the first ten.
 
     Args:
         others: factor on the other channels and the prior.
         base, literal: scores ``[U, K]``, candidates in the order of their ids; -inf in ``base`` is no candidate.
         base_mass, literal_mass, knowledge_mass: sums of absolute parts ``[U, K]``.
-        relevant: ``[U, K]``.
+        relevant: ``[U, K]``; ranks: how many places of the ranking a candidate takes, 1 or more, ``[U, K]``.
         ideal: DCG of each user's best list, ``[U]``.
         ndcg: ``[U]``, is filled.
 
     Returns:
-        the share; 0 where nothing has any mass.
+        the two masses, summed over users.
     """
     value = np.empty(DEPTH, np.float32)
     place = np.empty(DEPTH, np.int64)
@@ -48,13 +49,17 @@ def look(
             now = np.float32(others * base[u, i] + literal[u, i])
             if now > value[DEPTH - 1]:
                 insert(value, place, now, i)
-        found = 0.0
-        for rank in range(DEPTH):
-            i = place[rank]
-            if i >= 0:
-                known += knowledge_mass[u, i]
-                total += others * base_mass[u, i] + literal_mass[u, i]
-                if relevant[u, i]:
-                    found += 1.0 / np.log2(rank + 2.0)
+        found, rank = 0.0, 0.0
+        for at in range(DEPTH):
+            i = place[at]
+            if i < 0 or rank >= DEPTH:
+                break
+            # who stands for others has their mass, too, and pushes what comes after down by as many places
+            places = min(float(ranks[u, i]), DEPTH - rank)
+            known += places * knowledge_mass[u, i]
+            total += places * (others * base_mass[u, i] + literal_mass[u, i])
+            if relevant[u, i]:
+                found += 1.0 / np.log2(np.floor(rank) + 2.0)
+            rank += ranks[u, i]
         ndcg[u] = found / ideal[u]
-    return known / total if total > 0.0 else 0.0
+    return known, total

@@ -13,9 +13,9 @@ from kgrec.flow.channel import Channel
 from kgrec.flow.dial import Setting, kept_at_one
 from kgrec.flow.gates import Catalogue, Gate, Gates
 from kgrec.flow.mix import coefficient
-from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.part import Part
 from kgrec.flow.recency import weigh
+from kgrec.flow.universe import Universe
 
 CELLS = 4_000_000
 """Scores of one channel held at a time."""
@@ -45,6 +45,7 @@ class DialScores:
     hidden: sp.csr_array
     held: sp.csr_array
     literal: tuple[Channel, ...]
+    universe: Universe
 
     @property
     def log_size(self) -> NDArray[np.float64]:
@@ -55,6 +56,19 @@ class DialScores:
         excluded = self.catalogue.degree == 0
         excluded[self.held.indices] = False
         return np.asarray(excluded)
+
+    def relevant(self, users: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """What is to be found: ``[len(users), items]``."""
+        return np.asarray(self.held[users].toarray() > 0)
+
+    def ranks(self, relevant: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """How many places of a ranking each item takes; what is to be found stands for itself: ``[b, items]``."""
+        return np.where(relevant, 1.0, np.exp(self.universe.log_weight)).astype(np.float32)
+
+    def ideal(self, users: NDArray[np.int64]) -> NDArray[np.float64]:
+        """DCG of each user's best list, ``[len(users)]``."""
+        gain = np.cumsum(1.0 / np.log2(np.arange(2, DEPTH + 2)))
+        return np.asarray(gain[np.minimum(np.maximum(np.diff(self.held.indptr)[users], 1), DEPTH) - 1])
 
     def recency(self, channel: Channel) -> float:
         """The power that most of the trained gate has."""
@@ -109,6 +123,10 @@ class DialScores:
         hidden = self.hidden[users]
         base[np.repeat(np.arange(len(users)), np.diff(hidden.indptr)), hidden.indices] = -np.inf
         base[:, self.excluded] = -np.inf
+        # those of others' validation parts are there for these others only
+        base[:, ~self.universe.ranked] = np.where(
+            self.relevant(users)[:, ~self.universe.ranked], base[:, ~self.universe.ranked], -np.inf
+        )
         return Block(users, base, mass, base + inside[0], mass + inside[1], inside[2], flows)
 
     def part_of(self, name: str, gate: Gate, block: Block) -> NDArray[np.float32]:
@@ -117,10 +135,14 @@ class DialScores:
 
     def measure(self, users: NDArray[np.int64], settings: Sequence[Setting]) -> list[Setting]:
         """The settings with what they come to on these users, every item ranked."""
+        from kgrec.flow.dial_kernels import look
+
         ndcg: list[list[NDArray[np.float64]]] = [[] for _ in settings]
         known, total = np.zeros(len(settings)), np.zeros(len(settings))
         knowledge = {one.name for one in self.literal if one.knowledge}
         for block in self.blocks(users):
+            relevant, ideal = self.relevant(block.users), self.ideal(block.users)
+            ranks, none = self.ranks(relevant), np.zeros_like(block.base)
             for n, setting in enumerate(settings):
                 if setting.gates is None:
                     score, mass, inside = block.trained, block.trained_mass, block.trained_knowledge
@@ -133,11 +155,9 @@ class DialScores:
                             score, mass = score + one, mass + np.abs(one)
                             inside = inside + np.abs(one) if name in knowledge else inside
                     score = np.where(np.isfinite(block.base), score, -np.inf).astype(np.float32)
-                top = best(score, DEPTH)
-                kept = np.isfinite(np.take_along_axis(score, top, axis=1))
-                known[n] += np.take_along_axis(inside, top, axis=1)[kept].sum()
-                total[n] += np.take_along_axis(mass, top, axis=1)[kept].sum()
-                ndcg[n].append(ndcg10(score.copy(), self.hidden[block.users], self.held[block.users]))
+                ndcg[n].append(np.empty(len(score)))
+                some = look(1.0, score, mass, none, none, inside, relevant, ranks, ideal, ndcg[n][-1])
+                known[n], total[n] = known[n] + some[0], total[n] + some[1]
         found = []
         for n, setting in enumerate(settings):
             values = np.concatenate(ndcg[n])

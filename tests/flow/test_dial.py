@@ -13,7 +13,10 @@ from kgrec.flow import Flow, FlowConfig, fit_flow
 from kgrec.flow.dial import Dial, Setting, kept_at_one
 from kgrec.flow.dial_climb import END
 from kgrec.flow.dial_fit import fit_dial
+from kgrec.flow.dial_kernels import look
+from kgrec.flow.dial_scores import DialScores
 from kgrec.flow.gates import Gate, Gates
+from kgrec.flow.universe import Universe
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +129,50 @@ def test_without_knowledge_there_is_no_dial(fitted, world, capsys) -> None:
 def test_outside(fitted, place: float) -> None:
     with pytest.raises(UserError, match="outside its range"):
         fitted.at_knowledge(place)
+
+
+def test_who_stands_for_others_takes_their_places() -> None:
+    score = np.array([[5.0, 4.0, 3.0, -np.inf, 2.0]], dtype=np.float32)
+    mass, none = np.ones_like(score), np.zeros_like(score)
+    knowledge = np.array([[1.0, 0.0, 0.0, 0.0, 1.0]], dtype=np.float32)
+    relevant = np.array([[False, False, True, False, False]])
+    found = {}
+    for places in (1.0, 3.0, 8.5, 20.0):
+        ranks, ndcg = np.array([[places, 1.0, 1.0, 1.0, 1.0]], dtype=np.float32), np.empty(1)
+        masses = look(1.0, score, mass, none, none, knowledge, relevant, ranks, np.ones(1), ndcg)
+        found[places] = (ndcg[0], *masses)
+    assert found[1.0] == pytest.approx((1 / np.log2(4), 2.0, 4.0))
+    assert found[3.0] == pytest.approx((1 / np.log2(6), 4.0, 6.0))
+    # the tenth place
+    assert found[8.5] == pytest.approx((1 / np.log2(11), 8.5, 10.0))
+    assert found[20.0] == pytest.approx((0.0, 10.0, 10.0))
+
+
+def test_what_others_are_to_find_stands_in_their_rankings_alone(fitted, world) -> None:
+    valid, train = world.snapshot.matrix("valid"), world.part.train
+    users = np.flatnonzero(np.diff(valid.indptr))[:10]
+    universe = Universe.of(20, fitted.channels, train[users], valid[users], seed=0)
+    assert universe.items is not None
+    assert not universe.ranked.all()
+    scores = DialScores(
+        universe.channels(fitted.channels),
+        fitted.gates,
+        universe.catalogue(fitted.catalogue),
+        world.part,
+        universe.columns(train),
+        universe.columns(valid),
+        universe.channels([one for one in fitted.channels if kept_at_one(one)]),
+        universe,
+    )
+    (block,) = scores.blocks(users)
+    relevant = valid[users][:, universe.items].toarray() > 0
+    assert np.isneginf(block.base[:, ~universe.ranked][~relevant[:, ~universe.ranked]]).all()
+    assert np.isfinite(block.base[relevant]).all()
+    assert (scores.ranks(relevant)[relevant] == 1).all()
+    stands = np.exp(universe.log_weight[universe.ranked])
+    assert stands.sum() == pytest.approx(world.part.num_items)
+    one = np.flatnonzero(universe.ranked & ~relevant[0])
+    np.testing.assert_allclose(scores.ranks(relevant)[0, one], np.exp(universe.log_weight[one]), rtol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_dial(fitted, world) -> None:
