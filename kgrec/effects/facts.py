@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,8 @@ from kgrec.errors import UserError
 from kgrec.flow.hops import Node
 
 ENDS = ["source_type", "source", "relation", "target_type", "target"]
+NODES = 10_000
+"""Nodes whose edges are remembered."""
 
 
 class Facts:
@@ -33,6 +35,7 @@ class Facts:
         new = pl.any_horizontal(pl.col(one) != pl.col(one).shift() for one in ENDS)
         self.frame = ends.filter(new.fill_null(value=True))
         self._offsets = {kind: int(start) for kind, start in snapshot.offsets.items()}
+        self._known = lru_cache(NODES)(self._edges_of)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -42,16 +45,16 @@ class Facts:
 
     def of_node(self, node: Node, relation: str | None = None) -> frozenset[Fact]:
         """All edges that begin or end there, of one relation if that is given."""
-        key = (node, relation)
-        if key not in self._of_node:
-            position = self._offsets[node[0]] + node[1]
-            ranges = (np.searchsorted(ends, [position, position + 1]) for ends, _ in self._by_end)
-            rows = np.union1d(*(rows[slice(*part)] for part, (_, rows) in zip(ranges, self._by_end, strict=True)))
-            if relation is not None:
-                code = self._relations.index(relation) if relation in self._relations else -1
-                rows = rows[self._coded[0][1, rows] == code]
-            self._of_node[key] = self._facts(rows)
-        return self._of_node[key]
+        return self._known(node, relation)
+
+    def _edges_of(self, node: Node, relation: str | None) -> frozenset[Fact]:
+        position = self._offsets[node[0]] + node[1]
+        ranges = (np.searchsorted(ends, [position, position + 1]) for ends, _ in self._by_end)
+        rows = np.union1d(*(rows[slice(*part)] for part, (_, rows) in zip(ranges, self._by_end, strict=True)))
+        if relation is not None:
+            code = self._relations.index(relation) if relation in self._relations else -1
+            rows = rows[self._coded[0][1, rows] == code]
+        return self._facts(rows)
 
     def of_relation(self, name: str) -> frozenset[Fact]:
         """All edges of one relation."""
@@ -114,10 +117,6 @@ class Facts:
         ]
         ids = np.stack([self.frame[side].to_numpy() for side in ("source", "target")]).astype(np.int64)
         return np.stack([one.to_numpy() for one in codes]), ids
-
-    @cached_property
-    def _of_node(self) -> dict[tuple[Node, str | None], frozenset[Fact]]:
-        return {}
 
     @cached_property
     def _by_end(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -29,8 +29,9 @@ from kgrec.flow.model import FlowScorer
 from kgrec.flow.part import Part
 from kgrec.flow.vectors import largest
 
-EDITS = 1024
-"""Edited links that are kept: many people's reasons pass the same facts."""
+EDITS, COSINES = 1024, 10_000_000
+"""Edited links that are kept, as many people's reasons pass the same facts; and cosines that they hold together, where
+each holds those of one item with all."""
 
 
 class FlowEffects:
@@ -49,7 +50,7 @@ class FlowEffects:
         self._text = text
         self.channels = {channel.name: channel for channel in scorer.flow.channels}
         self.train = snapshot.matrix("train")
-        self.edit = lru_cache(EDITS)(self._edit)
+        self.edit = lru_cache(max(8, min(EDITS, COSINES // max(1, snapshot.num_items))))(self._edit)
 
     # --- people
 
@@ -128,10 +129,8 @@ class FlowEffects:
             if flow is None:
                 continue
             weight = person.scorer.coefficient(channel, gates, log_size)[0]
-            if channel.targets is None:
-                total += weight * flow
-            else:
-                total[channel.targets] += weight * flow[channel.targets]
+            flow = flow if channel.targets is None else flow[channel.targets]
+            channel.spread((weight * flow)[None], total[None])
         return total + linked.prior_change(self, edit)
 
     def _own_walks(self, after: Person) -> NDArray[np.float32]:

@@ -16,6 +16,8 @@ FEW = 0.05
 """Share of a sparse matrix's rows up to which they are picked one by one."""
 SOME = 0.25
 """Share of a dense matrix's rows up to which they are."""
+RUNS = 100
+"""Stretches of targets up to which they are taken one after the other."""
 Kind = Literal["literal", "learned", "content"]
 
 
@@ -83,6 +85,30 @@ class Channel:
         if not isinstance(flow, np.ndarray):
             flow = flow.toarray()
         return np.asarray(flow, dtype=np.float32)
+
+    def spread(self, flow: NDArray[np.float32], total: NDArray[np.float32]) -> None:
+        """Adds what :meth:`flow` gives, or a part of each row's, to scores of all items.
+
+        Args:
+            flow: ``[batch, len(targets)]``.
+            total: ``[batch, items]``, changed in place.
+        """
+        if self.targets is None:
+            total += flow
+        elif len(self._runs) > RUNS:
+            total[:, self.targets] += flow
+        else:
+            for first, last, start in self._runs:
+                total[:, start : start + last - first] += flow[:, first:last]
+
+    @cached_property
+    def _runs(self) -> list[tuple[int, int, int]]:
+        """Targets that follow one another: first place, one past the last, id of the first item.  Most items are
+        targets of a learned channel, and picking them one by one takes several times longer."""
+        assert self.targets is not None
+        starts = np.flatnonzero(np.diff(self.targets, prepend=-2) != 1)
+        ends = np.append(starts[1:], len(self.targets))
+        return list(zip(starts.tolist(), ends.tolist(), self.targets[starts].tolist(), strict=True))
 
     def _flow_of_one(self, history: sp.csr_array) -> NDArray[np.float32]:
         """One history: only the rows of what it holds are read, and no sparse matrix is made, which would take longer

@@ -138,10 +138,7 @@ class FlowScorer:
         for channel, gates, weighted in self.terms(histories, users):
             flow = channel.flow(weighted)
             flow *= self.coefficient(channel, gates, log_size)
-            if channel.targets is None:
-                total += flow
-            else:
-                total[:, channel.targets] += flow
+            channel.spread(flow, total)
         return total
 
     def coefficient(
@@ -154,8 +151,10 @@ class FlowScorer:
             log_size: of the histories, ``[batch]``.
 
         Returns:
-            float32 ``[batch, targets]``.
+            float32 ``[batch, targets]``; ``[1, targets]`` where all are of one size.
         """
+        if len(log_size) and (log_size == log_size[0]).all():
+            log_size = log_size[:1]
         left = np.stack([scale * gate.strength * np.exp(gate.user_power * log_size) for scale, gate in gates])
         return np.asarray(left.T.astype(np.float32) @ self._item_powers(channel, gates))
 

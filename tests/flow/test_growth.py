@@ -157,6 +157,19 @@ def test_a_channel_into_some_items_has_their_columns() -> None:
         np.testing.assert_allclose(some.apply(histories, len(universe.items)), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_flows_are_added_to_their_targets_in_stretches_or_one_by_one() -> None:
+    rng = np.random.default_rng(6)
+    everything = np.arange(400)
+    for targets in (None, everything, everything[1:], np.setdiff1d(everything, [0, 7, 8, 399]), everything[::2]):
+        width = len(everything) if targets is None else len(targets)
+        channel = Channel("a", "learned", (np.zeros((400, width), dtype=np.float32),), targets=targets)
+        flow, total = (rng.normal(size=(3, n)).astype(np.float32) for n in (width, 400))
+        expected = total.copy()
+        expected[:, slice(None) if targets is None else targets] += flow
+        channel.spread(flow, total)
+        np.testing.assert_array_equal(total, expected)
+
+
 def test_sampled_rankings_stand_for_all_items() -> None:
     rng = np.random.default_rng(5)
     items, users = 3000, 8
