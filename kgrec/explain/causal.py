@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from heapq import nlargest
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +22,8 @@ from kgrec.effects.facts import Facts
 from kgrec.effects.links import LinkEdit
 from kgrec.explain import verdicts
 from kgrec.explain.contrast import named_contrast
-from kgrec.explain.flow import FlowExplainer, Flows, Heavy
+from kgrec.explain.flow import FlowExplainer
+from kgrec.explain.flows import Flows, Heavy
 from kgrec.explain.listing import Listing
 from kgrec.explain.types import Causes, Contrast, Explanation
 from kgrec.explain.wording import Wording
@@ -103,7 +103,7 @@ class CausalExplainer(FlowExplainer, Listing):
         flows = self.flows(user, item, liked, listed.weights(item))
         rank = listed.ranking.place(listed.scores, item) if rank is None else rank
         wanted = paths or self.config.paths
-        found, linked = self._search(flows, item, max(2 * wanted, WITH_FACTS))
+        found, linked = self.search(flows, item, max(2 * wanted, WITH_FACTS))
         listed.ready([item], wanted)
         reasons = self._reasons(listed, flows, item, found, wanted)
         whole = self._explanation(user, item, flows, rank, [one.path for one in reasons], linked, lang)
@@ -186,7 +186,7 @@ class CausalExplainer(FlowExplainer, Listing):
             heaviest.setdefault(carried.source, (hops, carried))
         history = listed.person.items
         for j in np.argsort(-single, kind="stable")[:wanted].tolist():
-            if int(history[j]) not in heaviest and (path := self._heaviest_from(flows, item, j)) is not None:
+            if int(history[j]) not in heaviest and (path := self.heaviest_from(flows, item, j)) is not None:
                 heaviest[int(history[j])] = path
         chosen = [
             Reason(path, frozenset([source]), frozenset(), float(single[np.searchsorted(history, source)]), None)
@@ -211,16 +211,6 @@ class CausalExplainer(FlowExplainer, Listing):
         open_ = [reason.items for reason in reasons if not reason.facts]
         places = iter(listed.places_without(item, open_))
         return [reason if reason.facts else reason._replace(place=next(places)) for reason in reasons]
-
-    def _heaviest_from(self, flows: Flows, item: int, j: int) -> Heavy | None:
-        """The heaviest path from one item of the history."""
-        best: list[Heavy] = []
-        for channels in self.apart:
-            if best and np.abs(flows.sent[channels, j]).sum() < abs(best[0][1].weight):
-                continue
-            here = self._paths_from(flows, item, channels, j).items()
-            best = nlargest(1, [*here, *best], key=lambda one: abs(one[1].weight))
-        return best[0] if best else None
 
     def _facts_of(self, path: Heavy) -> frozenset[Fact]:
         between = self.effects.facts.between
