@@ -151,12 +151,28 @@ class FlowScorer:
             log_size: of the histories, ``[batch]``.
 
         Returns:
-            float32 ``[batch, targets]``; ``[1, targets]`` where all are of one size.
+            float32 ``[batch, targets]``; ``[1, targets]``, not to be changed, where all are of one size.
         """
-        if len(log_size) and (log_size == log_size[0]).all():
-            log_size = log_size[:1]
+        if not len(log_size) or (log_size != log_size[0]).any():
+            return self._coefficient(channel, gates, log_size)
+        # the histories of one explanation have few sizes, and most of what edits change is little
+        key = (channel.name, gates[0][1].recency)
+        size, found = self._of_size.get(key, (None, None))
+        if size != log_size[0] or found is None:
+            found = self._coefficient(channel, gates, log_size[:1])
+            self._of_size[key] = float(log_size[0]), found
+        return found
+
+    def _coefficient(
+        self, channel: Channel, gates: list[tuple[float, Gate]], log_size: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
         left = np.stack([scale * gate.strength * np.exp(gate.user_power * log_size) for scale, gate in gates])
         return np.asarray(left.T.astype(np.float32) @ self._item_powers(channel, gates))
+
+    @cached_property
+    def _of_size(self) -> dict[tuple[str, float], tuple[float, NDArray[np.float32]]]:
+        """Of each channel and power of age the last size and its coefficients."""
+        return {}
 
     def _item_powers(self, channel: Channel, gates: list[tuple[float, Gate]]) -> NDArray[np.float32]:
         """``d_i^b`` of a channel's targets for some of its gates: float32 ``[gates, targets]``; kept."""
