@@ -83,26 +83,38 @@ class Moved:
         whole = Cosines(*(np.concatenate(one) for one in zip(*parts, strict=True)))
         return whole.where(np.lexsort((whole.column, whole.row)))
 
-    def lists(self, some: NDArray[np.int64], k: int) -> sp.csr_array:
-        """The nearest of some items, worked out anew from all links: CSR ``[len(some), items]``."""
-        found = [
-            largest(self._anew(some[start : start + step]), k)
-            for step in [max(1, ROOM // max(self.rows.shape[0], 1))]
-            for start in range(0, len(some), step)
-        ]
+    def lists_of_others(self, some: NDArray[np.int64], k: int) -> sp.csr_array:
+        """The nearest of some items that are not moved, worked out anew from all links: CSR ``[len(some), items]``."""
+        n = self.rows.shape[0]
+        step = max(1, ROOM // max(n, 1))
+        found: list[sp.csr_array] = []
+        for start in range(0, len(some), step):
+            part = some[start : start + step]
+            scores = products(self.rows, part, self.turned)
+            scores[:, self.items] = products(self.rows, part, self._new_turned)
+            scores[np.arange(len(part)), part] = 0.0
+            found.append(largest(scores, k))
         return found[0] if len(found) == 1 else sp.csr_array(sp.vstack(found, format="csr"))
 
-    def _anew(self, some: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Cosines of some items with all, everybody's links as they are afterwards: float32 ``[len(some), items]``."""
-        moved = self.inside[some]
-        found = np.zeros((len(some), self.rows.shape[0]), dtype=np.float32)
-        places = np.searchsorted(self.items, some[moved])
-        for mine, matrix, rows in ((~moved, self.rows, some[~moved]), (moved, self.new, places)):
-            if len(rows) and matrix.indptr[-1]:
-                found[mine] = products(matrix, rows, self.turned)
-                found[np.ix_(mine, self.items)] = products(matrix, rows, self._new_turned)
-        found[np.arange(len(some)), some] = 0.0
-        return found
+    def lists_of_moved(
+        self, places: NDArray[np.int64], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """The nearest of some of the moved items: how many each has, and their ids and cosines, by item and id."""
+        cosines = self.cosines
+        order = np.argsort(cosines.column, kind="stable")
+        first = np.searchsorted(cosines.column[order], np.arange(len(self.items) + 1))
+        among = products(self.new, places, self._new_turned)
+        among[np.arange(len(places)), places] = 0.0
+        sizes, columns, values = [], [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
+        for place, mutual in zip(places.tolist(), among, strict=True):
+            others, moved = order[first[place] : first[place + 1]], np.flatnonzero(mutual)
+            column = np.concatenate([cosines.row[others], self.items[moved]])
+            value = np.concatenate([cosines.after[others], mutual[moved]])
+            kept = _best(column, value, k)
+            sizes.append(len(kept))
+            columns.append(column[kept])
+            values.append(value[kept])
+        return np.array(sizes, dtype=np.int64), np.concatenate(columns), np.concatenate(values)
 
     @cached_property
     def _new_turned(self) -> sp.csr_array:
@@ -117,6 +129,17 @@ def products(matrix: sp.csr_array, rows: NDArray[np.int64], turned: sp.csr_array
     found = np.zeros(len(rows) * turned.shape[1], dtype=np.float32)
     np.add.at(found, place, np.repeat(matrix.data[link], each) * turned.data[entry])
     return found.reshape(len(rows), turned.shape[1])
+
+
+def _best(ids: NDArray[np.int64], values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Places of the k largest positive values, of equal ones those with the lowest ids; in the order of ids."""
+    kept = np.flatnonzero(values > 0)
+    if len(kept) > k:
+        # of those as near as the last one the lowest ids stay
+        least = np.partition(values[kept], len(kept) - k)[len(kept) - k]
+        above, level = kept[values[kept] > least], kept[values[kept] == least]
+        kept = np.concatenate([above, level[np.argsort(ids[level])][: k - len(above)]])
+    return kept[np.argsort(ids[kept])]
 
 
 def edit_near(
@@ -155,9 +178,11 @@ def edit_near(
         enough = _enough(wide, moved, again, k)
         parts.append(_replaced(near, again[enough], *_merged(wide, moved, again[enough], k)))
         again = again[~enough]
-    again = np.union1d(again, own)
-    after = moved.lists(again, k) if len(again) else near.matrix[again]
-    parts.append(_replaced(near, again, np.diff(after.indptr), after.indices, after.data))
+    if len(again):
+        after = moved.lists_of_others(again, k)
+        parts.append(_replaced(near, again, np.diff(after.indptr), after.indices, after.data))
+    if len(own):
+        parts.append(_replaced(near, own, *moved.lists_of_moved(np.searchsorted(moved.items, own), k)))
     rows, columns, values = (np.concatenate([part[side] for part in parts]) for side in range(3))
     order = np.argsort(rows * n + columns)
     return NearEdit(rows[order], columns[order], values[order])
