@@ -116,7 +116,8 @@ class Facts:
             for column, names in columns
         ]
         ids = np.stack([self.frame[side].to_numpy() for side in ("source", "target")]).astype(np.int64)
-        return np.stack([one.to_numpy() for one in codes]), ids
+        # without edges there is no type to keep
+        return np.stack([one.to_numpy().astype(np.uint16) for one in codes]), ids
 
     @cached_property
     def _by_end(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
