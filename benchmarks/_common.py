@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -52,6 +55,13 @@ def peak_rss() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
+
+
+def one_thread(niceness: int, module: str, *options: str) -> str:
+    """What a module prints, run in a process of its own with one thread."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = ["nice", "-n", str(niceness), sys.executable, "-m", module, *options]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, cwd=ROOT, text=True).stdout
 
 
 def graph_arguments(doc: str | None, runs: int) -> argparse.ArgumentParser:

@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import DATA, ROOT, peak_rss, verdict
+from benchmarks._common import DATA, ROOT, one_thread, peak_rss, verdict
 
 RESULTS = ROOT / "benchmarks" / "results"
 SIZES = (10_000, 100_000, 1_000_000)
@@ -99,12 +98,7 @@ class Lines:
 
 def child(size: dict[str, int], niceness: int) -> dict[str, Any]:
     """One size in a process of its own, one thread."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "benchmarks.growth", "--one", json.dumps(size)]
-    made = subprocess.run(
-        ["nice", "-n", str(niceness), *command], check=True, stdout=subprocess.PIPE, env=environment, cwd=ROOT
-    )
-    row: dict[str, Any] = json.loads(made.stdout)
+    row: dict[str, Any] = json.loads(one_thread(niceness, "benchmarks.growth", "--one", json.dumps(size)))
     return row
 
 

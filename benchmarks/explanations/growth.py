@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import ROOT, peak_rss, verdict
+from benchmarks._common import one_thread, peak_rss, verdict
 from benchmarks.explanations.world import K
 from benchmarks.growth import RESULTS, Lines
 from kgrec.bench.cells import write_json
@@ -41,6 +39,7 @@ EDGES = (1_000_000, 10_000_000)
 BAR = 500.0
 """Milliseconds a pair at 10 million edges, 95th percentile."""
 MADE = "made.json"
+MODULE = "benchmarks.explanations.growth"
 Row = dict[str, Any]
 Pair = tuple[str, str, str]
 """Ids of the user, the item, and the item with which it is compared."""
@@ -153,13 +152,6 @@ def answer(explainer: CausalExplainer, pair: Pair) -> str:
     return json.dumps(found.to_dict())
 
 
-def child(niceness: int, *options: str) -> str:
-    """This module in a process of its own, one thread; what it prints."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = ["nice", "-n", str(niceness), sys.executable, "-m", "benchmarks.explanations.growth", *options]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, cwd=ROOT, text=True).stdout
-
-
 def main() -> int:
     """Prints all figures; 1 where the bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -181,8 +173,10 @@ def main() -> int:
     command = "python -m benchmarks.explanations.growth " + shlex.join(map(str, told))
     for edges in given.edges:
         of = ["--edges", str(edges), "--work", str(given.work.resolve() / str(edges))]
-        child(given.nice, "--one", "make", *of)
-        made = child(given.nice, "--one", "measure", *of, "--pairs", str(given.pairs), "--seed", str(given.seed))
+        one_thread(given.nice, MODULE, "--one", "make", *of)
+        made = one_thread(
+            given.nice, MODULE, "--one", "measure", *of, "--pairs", str(given.pairs), "--seed", str(given.seed)
+        )
         rows = keep(given.out, {"drawn": edges, **json.loads(made), **where(), "command": command})
     for row in rows:
         print(

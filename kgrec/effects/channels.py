@@ -67,7 +67,7 @@ def prior_change(effects: FlowEffects, edit: LinkEdit) -> Flow:
 
 
 def _nearest(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp.csr_array) -> Flow | None:
-    row, column, value = edit.near_of(weighted.indices).entries
+    row, column, value = edit.near_of(weighted.indices)
     return _spread(weighted, row, column, value)
 
 
@@ -108,7 +108,7 @@ def _around(effects: FlowEffects, channel: Channel, edit: LinkEdit, weighted: sp
     seen = effects.part.seen
     place = np.full(effects.snapshot.num_items, -1, dtype=np.int64)
     place[seen] = np.arange(len(seen))
-    row, column, value = edit.near.entries
+    row, column, value = edit.near
     inside = (place[row] >= 0) & (place[column] >= 0)
     row, column, value = place[row[inside]], place[column[inside]], value[inside]
     outer = effects.part.item_degree[seen] ** -ITEM_POWER
@@ -126,7 +126,7 @@ def _ease_then_similar(effects: FlowEffects, channel: Channel, edit: LinkEdit, w
     first = Channel("", "learned", channel.factors[:1], sources=channel.sources)
     between = np.zeros(effects.snapshot.num_items, dtype=np.float32)
     between[channel.sources] = first.flow(weighted)[0]
-    row, column, value = edit.alike.entries
+    row, column, value = edit.alike
     return np.bincount(column, between[row] * value, minlength=len(between)).astype(np.float32)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from kgrec.dataset.numbering import numbered
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects.intervention import Fact, Intervention
 from kgrec.effects.lookup import name_of
@@ -112,12 +113,11 @@ class Facts:
         ``[2, edges]``: rows of a frame take longer to read than they take to use."""
         columns = (("source_type", self._types), ("relation", self._relations), ("target_type", self._types))
         codes = [
-            self.frame[column].replace_strict({name: n for n, name in enumerate(names)}, return_dtype=pl.UInt16)
+            numbered(self.frame[column], {name: n for n, name in enumerate(names)}).astype(np.uint16)
             for column, names in columns
         ]
         ids = np.stack([self.frame[side].to_numpy() for side in ("source", "target")]).astype(np.int64)
-        # without edges there is no type to keep
-        return np.stack([one.to_numpy().astype(np.uint16) for one in codes]), ids
+        return np.stack(codes), ids
 
     @cached_property
     def _by_end(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:

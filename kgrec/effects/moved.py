@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from kgrec.effects.near import Near, NearEdit
 from kgrec.effects.sparse import entries_of
 from kgrec.flow.vectors import largest
+from kgrec.recommend.blocks import blocks
 
 ROOM = 4_000_000
 """Cosines that are held at a time."""
@@ -69,10 +70,9 @@ class Moved:
     @cached_property
     def cosines(self) -> Cosines:
         """With all others, where they are not 0 both before and afterwards."""
-        n, parts = self.rows.shape[0], []
-        step = max(1, ROOM // max(n, 1))
-        for start in range(0, len(self.items), step):
-            some = np.arange(start, min(start + step, len(self.items)))
+        parts = []
+        for part in blocks(len(self.items), self.rows.shape[0], ROOM):
+            some = np.arange(part.start, part.stop)
             before = products(self.rows, self.items[some], self.turned)
             after = products(self.new, some, self.turned)
             before[:, self.items] = after[:, self.items] = 0.0
@@ -85,11 +85,9 @@ class Moved:
 
     def lists_of_others(self, some: NDArray[np.int64], k: int) -> sp.csr_array:
         """The nearest of some items that are not moved, worked out anew from all links: CSR ``[len(some), items]``."""
-        n = self.rows.shape[0]
-        step = max(1, ROOM // max(n, 1))
         found: list[sp.csr_array] = []
-        for start in range(0, len(some), step):
-            part = some[start : start + step]
+        for block in blocks(len(some), self.rows.shape[0], ROOM):
+            part = some[block]
             scores = products(self.rows, part, self.turned)
             scores[:, self.items] = products(self.rows, part, self._new_turned)
             scores[np.arange(len(part)), part] = 0.0
@@ -109,11 +107,11 @@ class Moved:
         for place, mutual in zip(places.tolist(), among, strict=True):
             others, moved = order[first[place] : first[place + 1]], np.flatnonzero(mutual)
             column = np.concatenate([cosines.row[others], self.items[moved]])
-            value = np.concatenate([cosines.after[others], mutual[moved]])
-            kept = _best(column, value, k)
-            sizes.append(len(kept))
-            columns.append(column[kept])
-            values.append(value[kept])
+            by_id = np.argsort(column)
+            best = largest(np.concatenate([cosines.after[others], mutual[moved]])[by_id][None], k)
+            sizes.append(best.nnz)
+            columns.append(column[by_id[best.indices]])
+            values.append(best.data)
         return np.array(sizes, dtype=np.int64), np.concatenate(columns), np.concatenate(values)
 
     @cached_property
@@ -129,17 +127,6 @@ def products(matrix: sp.csr_array, rows: NDArray[np.int64], turned: sp.csr_array
     found = np.zeros(len(rows) * turned.shape[1], dtype=np.float32)
     np.add.at(found, place, np.repeat(matrix.data[link], each) * turned.data[entry])
     return found.reshape(len(rows), turned.shape[1])
-
-
-def _best(ids: NDArray[np.int64], values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Places of the k largest positive values, of equal ones those with the lowest ids; in the order of ids."""
-    kept = np.flatnonzero(values > 0)
-    if len(kept) > k:
-        # of those as near as the last one the lowest ids stay
-        least = np.partition(values[kept], len(kept) - k)[len(kept) - k]
-        above, level = kept[values[kept] > least], kept[values[kept] == least]
-        kept = np.concatenate([above, level[np.argsort(ids[level])][: k - len(above)]])
-    return kept[np.argsort(ids[kept])]
 
 
 def edit_near(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -56,8 +56,7 @@ def nearer(near: Near, k: int) -> Near:
     return Near(sp.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape), k)
 
 
-@dataclass(frozen=True, eq=False)
-class NearEdit:
+class NearEdit(NamedTuple):
     """Entries that change, by row, then by column.
 
     Attributes:
@@ -68,11 +67,6 @@ class NearEdit:
     row: NDArray[np.int64]
     column: NDArray[np.int64]
     value: NDArray[np.float32]
-
-    @property
-    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """All three."""
-        return self.row, self.column, self.value
 
     def of_rows(self, items: NDArray[np.integer[Any]]) -> NearEdit:
         """The entries of some rows."""

@@ -69,8 +69,7 @@ class Tuning:
         self.knowledge = {one.name for one in model.literal if one.knowledge}
         self.log_degree = model.catalogue.log_degree.astype(np.float32)[level]
         self.log_size = model.log_size[users].astype(np.float32)[:, None]
-        stands = np.exp(model.universe.log_weight)[level]
-        self.ranks = np.where(self.relevant, 1.0, stands).astype(np.float32)
+        self.ranks = model.ranks(self.relevant, level)
         self.ideal = model.ideal(users)
         self.parts: dict[str, NDArray[np.float32]] = {}
         self.spread = {name: max(float(flow.std()), 1e-9) for name, flow in self.flows.items()}

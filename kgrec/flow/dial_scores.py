@@ -61,9 +61,11 @@ class DialScores:
         """What is to be found: ``[len(users), items]``."""
         return np.asarray(self.held[users].toarray() > 0)
 
-    def ranks(self, relevant: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """How many places of a ranking each item takes; what is to be found stands for itself: ``[b, items]``."""
-        return np.where(relevant, 1.0, np.exp(self.universe.log_weight)).astype(np.float32)
+    def ranks(self, relevant: NDArray[np.bool_], items: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """How many places of a ranking each item takes, or each of some, ``[b, K]``; what is to be found stands for
+        itself: ``[b, items]`` or ``[b, K]``."""
+        stands = np.exp(self.universe.log_weight)
+        return np.where(relevant, 1.0, stands if items is None else stands[items]).astype(np.float32)
 
     def ideal(self, users: NDArray[np.int64]) -> NDArray[np.float64]:
         """DCG of each user's best list, ``[len(users)]``."""
@@ -124,9 +126,8 @@ class DialScores:
         base[np.repeat(np.arange(len(users)), np.diff(hidden.indptr)), hidden.indices] = -np.inf
         base[:, self.excluded] = -np.inf
         # those of others' validation parts are there for these others only
-        base[:, ~self.universe.ranked] = np.where(
-            self.relevant(users)[:, ~self.universe.ranked], base[:, ~self.universe.ranked], -np.inf
-        )
+        others = np.flatnonzero(~self.universe.ranked)
+        base[:, others] = np.where(self.held[users][:, others].toarray() > 0, base[:, others], -np.inf)
         return Block(users, base, mass, base + inside[0], mass + inside[1], inside[2], flows)
 
     def part_of(self, name: str, gate: Gate, block: Block) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from kgrec.dataset.numbering import numbered
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.flow.hops import Hop, Node
 
@@ -45,7 +46,7 @@ class Links:
         types = sorted({*edges["source_type"].unique(), *edges["target_type"].unique(), snapshot.item_type})
         relations = sorted(edges["relation"].unique())
         source_type, relation, target_type = (
-            _numbered(edges[column], names)
+            numbered(edges[column], {name: place for place, name in enumerate(names)})
             for column, names in (("source_type", types), ("relation", relations), ("target_type", types))
         )
         source, target = (edges[side].to_numpy() for side in ("source", "target"))
@@ -156,12 +157,6 @@ class Links:
         start, stop = self.matrix.indptr[item : item + 2]
         place = start + int(np.searchsorted(self.matrix.indices[start:stop], column))
         return bool(self.itself[place])
-
-
-def _numbered(names: pl.Series, known: list[str]) -> NDArray[np.int64]:
-    """Each name's place among those known: int64 ``[len(names)]``."""
-    places = {name: place for place, name in enumerate(known)}
-    return np.asarray(names.replace_strict(places, return_dtype=pl.Int64).to_numpy(), dtype=np.int64)
 
 
 def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:

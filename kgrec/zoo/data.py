@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from graph_builders import EdgeTable, to_hetero_data
 from kgrec.dataset.features import Features
+from kgrec.dataset.numbering import numbered
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.errors import DataError
 
@@ -85,9 +86,9 @@ class ZooData:
         relations = tuple(named["relation"].unique().sort().to_list())
         edge_types = (like or snapshot).edges.select("source_type", "relation", "target_type").unique().sort(pl.all())
         columns = [
-            edges["source"].to_numpy() + _lookup(edges["source_type"], start),
-            _lookup(edges["relation"], {name: k for k, name in enumerate(relations)}),
-            edges["target"].to_numpy() + _lookup(edges["target_type"], start),
+            edges["source"].to_numpy() + numbered(edges["source_type"], start),
+            numbered(edges["relation"], {name: k for k, name in enumerate(relations)}),
+            edges["target"].to_numpy() + numbered(edges["target_type"], start),
         ]
         triples = np.unique(np.stack(columns, axis=1), axis=0) if len(edges) else np.zeros((0, 3), dtype=np.int64)
         users, items = (pairs[column].to_numpy() for column in ("user", "item"))
@@ -134,10 +135,6 @@ class ZooData:
 
 def _between(edges: pl.DataFrame, kinds: Mapping[str, int]) -> pl.DataFrame:
     return edges.filter(pl.col("source_type").is_in(list(kinds)) & pl.col("target_type").is_in(list(kinds)))
-
-
-def _lookup(names: pl.Series, table: Mapping[str, int]) -> NDArray[np.int64]:
-    return names.replace_strict(table, return_dtype=pl.Int64).to_numpy() if len(names) else np.zeros(0, dtype=np.int64)
 
 
 def _check_finite(snapshot: Snapshot, name: str, features: Features) -> None:

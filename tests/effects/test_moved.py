@@ -48,10 +48,10 @@ def test_as_if_worked_out_anew(
 
     moved = Moved(items, new, rows, sp.csr_array(rows.T))
     edit = edit_near(near, moved, wide)
-    np.testing.assert_array_equal(dense(*edit.entries), wanted)
+    np.testing.assert_array_equal(dense(*edit), wanted)
     assert (np.diff(edit.row * ITEMS + edit.column) > 0).all()
     some = draw.permutation(ITEMS)[:20]
-    np.testing.assert_array_equal(dense(*edit_near(near, moved, wide, some).entries)[some], wanted[some])
+    np.testing.assert_array_equal(dense(*edit_near(near, moved, wide, some))[some], wanted[some])
 
 
 def test_products() -> None:
