@@ -33,7 +33,6 @@ frequency = 2
 
 [flow]
 epochs = 4
-learned_seeds = 1
 
 [evaluation]
 ablation = true

@@ -15,7 +15,6 @@ class FlowConfig(BaseModel):
             validation part is one more; where there is none, there is one more inner fold.
         held_out: share of a user's training items in a fold.
         dim: of low-rank channels.
-        learned_seeds: runs of the learned low-rank channel whose mean is taken in the last build (folds make one).
         epochs: at most, of the learned low-rank channel.
         neighbours: of an item in similarity channels.
         gate_users: at most so many users fit the gates.
@@ -34,7 +33,6 @@ class FlowConfig(BaseModel):
     folds: int = Field(default=1, ge=1, le=8)
     held_out: float = Field(default=0.15, gt=0, lt=0.5)
     dim: int = Field(default=64, ge=1)
-    learned_seeds: int = Field(default=3, ge=1)
     epochs: int = Field(default=24, ge=1)
     neighbours: int = Field(default=100, ge=1)
     gate_users: int = Field(default=3000, ge=1)

@@ -104,8 +104,11 @@ def draw(
     items = _stacked([block for block, _ in drawn], -1)
     log_weight = _stacked([block for _, block in drawn], np.float32(-np.inf))
     relevant = np.zeros(items.shape, dtype=bool)
+    wanted = np.zeros(histories.relevant.shape[1] + 1, dtype=bool)  # one more: there is no item -1
     for u in range(len(items)):
-        relevant[u] = np.isin(items[u], _row(histories.relevant, u))
+        wanted[_row(histories.relevant, u)] = True
+        relevant[u] = wanted[items[u]]
+        wanted[_row(histories.relevant, u)] = False
     none = np.zeros((0, 0, 0), dtype=np.float32)
     ranks = None
     if histories.universe.items is not None:
@@ -120,22 +123,25 @@ def _draw_block(
     """Candidates of a block of users and their log weights, ``[block, k]`` each."""
     rows, weights = [], []
     scale, ranked = block.universe.log_weight, block.universe.ranked
+    exact, log_weight = np.zeros(len(ranked), dtype=bool), np.empty(len(ranked))
+    named = np.concatenate(best, axis=1) if best else np.empty((block.hidden.shape[0], 0), dtype=np.int64)
     for u in range(block.hidden.shape[0]):
         wanted = _row(block.relevant, u)
-        exact = np.unique(np.concatenate([one[u][one[u] >= 0] for one in best] + [wanted]))
         allowed = ranked.copy()
         allowed[wanted] = True
         allowed[_row(block.hidden, u)] = False
-        exact = exact[allowed[exact]]
-        allowed[exact] = False
-        others = np.flatnonzero(allowed)
+        exact[named[u][named[u] >= 0]] = True
+        exact[wanted] = True
+        exact &= allowed
+        others = np.flatnonzero(allowed & ~exact)
         sample = others if len(others) <= sampled else np.sort(rng.choice(others, sampled, replace=False))
-        weight = np.log(len(others) / len(sample)) if len(sample) else 0.0
-        items = np.concatenate([exact, sample])
-        order = np.argsort(items)
-        rows.append(items[order][None])
-        alone = np.where(np.isin(exact, wanted), 0.0, scale[exact])
-        weights.append(np.concatenate([alone, weight + scale[sample]])[order].astype(np.float32)[None])
+        log_weight[:] = scale
+        log_weight[wanted] = 0.0
+        log_weight[sample] += np.log(len(others) / len(sample)) if len(sample) else 0.0
+        exact[sample] = True
+        rows.append(np.flatnonzero(exact)[None])
+        weights.append(log_weight[exact].astype(np.float32)[None])
+        exact[:] = False
     return _stacked(rows, -1), _stacked(weights, np.float32(-np.inf))
 
 

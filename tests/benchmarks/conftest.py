@@ -55,5 +55,5 @@ def small_snapshot(times: bool) -> Snapshot:
 def world(request: pytest.FixtureRequest) -> World:
     """A fitted flow, turned to half knowledge so that facts carry something."""
     snapshot = small_snapshot(request.param)
-    flow = fit_flow(snapshot, FlowConfig(dim=6, epochs=2, learned_seeds=1, neighbours=20), seed=3)
+    flow = fit_flow(snapshot, FlowConfig(dim=6, epochs=2, neighbours=20), seed=3)
     return World("small", snapshot, flow.at_knowledge(0.5) if flow.dial is not None else flow)

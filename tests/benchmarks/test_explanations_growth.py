@@ -20,7 +20,7 @@ EDGES = 20_000
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is fitted, where the benchmark looks for it."""
     found = tmp_path_factory.mktemp("growth") / str(EDGES)
-    make(found, EDGES, FlowConfig(dim=6, epochs=2, learned_seeds=1, neighbours=20))
+    make(found, EDGES, FlowConfig(dim=6, epochs=2, neighbours=20))
     return found
 
 

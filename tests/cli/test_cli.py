@@ -214,7 +214,7 @@ def test_a_model_that_cannot_be_is_told_before_anything_is_made(
     kgrec: Kgrec, make_slice: Callable[..., Path], tmp_path: Path, lines: str, words: str
 ) -> None:
     recipe = make_slice(tmp_path, users=5)
-    recipe.write_text(recipe.read_text().replace("[flow]\nepochs = 4\nlearned_seeds = 1\n", f"{lines}\n"))
+    recipe.write_text(recipe.read_text().replace("[flow]\nepochs = 4\n", f"{lines}\n"))
     answer = kgrec("run", recipe, "--run-dir", tmp_path / "run")
     assert answer.code == 2
     assert str(recipe) in answer.err

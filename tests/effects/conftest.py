@@ -74,7 +74,7 @@ def model() -> Model:
     vectors = rng.normal(size=(ITEMS, TEXT)).astype(np.float32)
     known = rng.random(ITEMS) < 0.9
     text: Features = {"Item": (np.where(known[:, None], vectors, 0.0).astype(np.float32), known)}
-    config = FlowConfig(neighbours=30, dim=8, epochs=2, learned_seeds=1)
+    config = FlowConfig(neighbours=30, dim=8, epochs=2)
     part = Part.of(snapshot, text, text, config.neighbours, config.max_dense)
     builders = tuple(one for one in chosen((), ()) if one.name != "around" and one.missing(part) is None)
     context = Context(config, 0)

@@ -136,7 +136,7 @@ def build_all(
     return context.built
 
 
-SMALL = FlowConfig(dim=6, epochs=2, learned_seeds=2)
+SMALL = FlowConfig(dim=6, epochs=4)
 
 
 @pytest.fixture(scope="session")

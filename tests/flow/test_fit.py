@@ -306,7 +306,7 @@ def knowledge_share(flow: Flow, snapshot: Snapshot) -> float:
 
 def test_gates_find_the_channel_that_is_right(snapshot_of: Callable[..., Snapshot]) -> None:
     true, shuffled = (planted_graph(snapshot_of, one) for one in (False, True))
-    config = FlowConfig(dim=8, epochs=2, learned_seeds=1)
+    config = FlowConfig(dim=8, epochs=2)
     blind = config.model_copy(update={"channels": ("ease", "rp3", "low")})
     known, plain, misled = fit_flow(true, config), fit_flow(true, blind), fit_flow(shuffled, config)
     assert quality(known, true) > quality(plain, true) + 0.1
@@ -328,7 +328,7 @@ def test_times_make_the_youngest_count_more(snapshot_of: Callable[..., Snapshot]
         parts = [*["train"] * 10, "valid", "test", "test"]
         rows += [(user, item, 1000 * user + n, part) for n, (item, part) in enumerate(zip(items, parts))]
     snapshot = snapshot_of({"Item": 60, "User": 120}, rows)
-    config = FlowConfig(dim=8, epochs=2, learned_seeds=1, channels=("ease", "rp3", "low"))
+    config = FlowConfig(dim=8, epochs=2, channels=("ease", "rp3", "low"))
     flow = fit_flow(snapshot, config)
     assert any(gate.recency > 0 for one in flow.gates for gate in one.by_channel.values() if gate.strength)
     ageless = replace(snapshot, interactions=snapshot.interactions.with_columns(timestamp=pl.lit(None, pl.Int64)))

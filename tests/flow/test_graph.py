@@ -208,7 +208,7 @@ def test_on_movielens(
     build_stage.make_store(recipe, data, tmp_path / "store", SILENT)
     build_stage.make_snapshot(recipe, tmp_path / "store", tmp_path / "snapshot", SILENT)
     snapshot = Snapshot.open(tmp_path / "snapshot")
-    config = FlowConfig(epochs=1, learned_seeds=1, dim=16)
+    config = FlowConfig(epochs=1, dim=16)
     part = Part.of(snapshot)
     channels = [one for made in build_channels(part, config).values() for one in made]
     assert len(channels) > 5

@@ -21,7 +21,7 @@ from kgrec.progress import SILENT
 if TYPE_CHECKING:
     from conftest import World
 
-SMALL = FlowConfig(dim=6, epochs=2, learned_seeds=1)
+SMALL = FlowConfig(dim=6, epochs=2)
 Make = Callable[..., Snapshot]
 
 

@@ -29,7 +29,7 @@ class Learned(Builder):
 
     x and y are the items' links, c as in :class:`~.knowledge.Knowledge`, and the components of their whitened text
     vector; without either, ``e_j = E_j`` and ``f_i = F_i``.  ``E`` and ``F`` start at ``low``, ``Q`` and ``R`` at zero;
-    trained with a softmax over all items on histories split at random, the mean of several runs.
+    trained with a softmax over all items on histories split at random.
     A source and a target factor per item, as in asymmetric SVD (Koren, Factorization meets the neighborhood, KDD 2008).
     What the links' rows learn is mostly who the items are, not what they share: none of it counts as knowledge.
     """
@@ -51,22 +51,17 @@ class Learned(Builder):
 
         start, stop = _start(part, low), _stopping(part, context)
         epochs: list[int] = context.choices.setdefault(self.name, [])
-        limit, runs = context.config.epochs, 1
-        if context.held_out is None:
-            runs = context.config.learned_seeds
-            if epochs:
-                limit = max(1, round(float(np.mean(epochs))))
-        sources, targets = [], []
-        for number in range(runs):
-            source, target, epoch = train_factors(
-                start, epochs=limit, validate=stop, seed=context.seed + 1000 * number, device=context.device
-            )
-            sources.append(source)
-            targets.append((target / runs).astype(np.float32))
+        limit = context.config.epochs
+        if context.held_out is None and epochs:
+            limit = max(1, round(float(np.mean(epochs))))
+        source, target, taken = train_factors(
+            start, epochs=limit, validate=stop, seed=context.seed, device=context.device
+        )
         if context.held_out is not None:
-            epochs.append(epoch)
-        factors = (np.concatenate(sources, axis=1), np.ascontiguousarray(np.concatenate(targets, axis=1).T))
-        return Channel(self.name, "learned", factors, sources=part.seen, targets=part.seen)
+            epochs.append(taken)
+        return Channel(
+            self.name, "learned", (source, np.ascontiguousarray(target.T)), sources=part.seen, targets=part.seen
+        )
 
     def _train_sampled(self, part: Part, context: Context, low: Channel) -> Channel:
         from kgrec.flow.channels.sampled_training import steps_of, train_factors_sampled
