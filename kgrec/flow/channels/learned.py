@@ -68,9 +68,7 @@ class Learned(Builder):
 
         seen = part.seen
         limit = steps_of(int((part.user_degree >= 2).sum()), context.config.epochs)
-        context.progress.say(
-            f"learned: {limit:,} steps of a sampled softmax, one run, for there are {len(seen):,} items"
-        )
+        context.progress.say(f"learned: {limit:,} steps of a sampled softmax, for there are {len(seen):,} items")
         taken: list[int] = context.choices.setdefault(self.name, [])
         if context.held_out is None and taken:
             limit = round(float(np.mean(taken)))

@@ -16,7 +16,7 @@ from kgrec.flow.part import Part
 
 GRID = (
     *((0.005, 1.0), (0.01, 1.0), (0.01, 2.0), (0.02, 2.0), (0.02, 4.0), (0.05, 4.0)),
-    *((0.05, 8.0), (0.1, 8.0), (0.2, 8.0), (0.4, 8.0), (0.8, 16.0), (0.8, 32.0)),
+    *((0.05, 8.0), (0.1, 4.0), (0.1, 8.0), (0.2, 8.0), (0.4, 8.0), (0.8, 16.0)),
 )
 """Weight ``w0`` of an unobserved pair, and what the penalty of a user without items comes to (``λ w0 I``); tried on the
 first fold."""
@@ -27,8 +27,6 @@ CHOOSING, CELLS = 10_000, 60_000_000
 many rank."""
 ITERATIONS = 8
 """Of the factorisation there, which is in single precision, as are all that are tried."""
-TRIED = 4
-"""Iterations of what is tried: more change the figures, not which is best."""
 DEGREE_POWERS = (0.0, 0.15)
 """Of the item's degree, which the gate will choose: a setting counts by its better one."""
 
@@ -68,7 +66,7 @@ class Low(Builder):
         scores = []
         degree = part.item_degree[seen].astype(np.float32)
         for unobserved, penalty in GRID:
-            source, target = _factors(part, seen, dim, unobserved, penalty, context, TRIED)
+            source, target = _factors(part, seen, dim, unobserved, penalty, context, np.float32)
             flow = (history @ source) @ target
             scores.append(max(ndcg10(flow * degree**power, history, hidden).mean() for power in DEGREE_POWERS))
         return GRID[int(np.argmax(scores))]
@@ -86,18 +84,15 @@ def _factors(
     unobserved: float,
     penalty: float,
     context: Context,
-    tried: int = 0,
+    precision: type[np.floating[Any]] = np.float64,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """``V A`` of shape ``[len(seen), dim]`` and ``Vᵀ`` of shape ``[dim, len(seen)]``; after so many iterations where
-    they are only tried."""
+    """``V A`` of shape ``[len(seen), dim]`` and ``Vᵀ`` of shape ``[dim, len(seen)]``."""
     from kgrec.flow import als
 
     l2 = penalty / (unobserved * len(seen))
-    matrix = sp.csr_array(part.train[:, seen])
-    precision: type[np.floating[Any]] = np.float32
-    iterations = tried or ITERATIONS
-    if not tried and context.dense(part):
-        iterations, precision = als.ITERATIONS, np.float64
+    matrix, iterations = sp.csr_array(part.train[:, seen]), als.ITERATIONS
+    if not context.dense(part):
+        iterations, precision = ITERATIONS, np.float32
     _, v = als.factorise(matrix, dim, unobserved, l2, context.seed, iterations, precision)
     v = v.astype(np.float64, copy=False)
     weighted = (v.T * part.item_degree[seen]) @ v / part.num_users
