@@ -29,7 +29,7 @@ class Learned(Builder):
 
     x and y are the items' links, c as in :class:`~.knowledge.Knowledge`, and the components of their whitened text
     vector; without either, ``e_j = E_j`` and ``f_i = F_i``.  ``E`` and ``F`` start at ``low``, ``Q`` and ``R`` at zero;
-    trained with a softmax over all items on histories split at random.
+    trained with a softmax over all items on histories split at random; the running mean of the steps.
     A source and a target factor per item, as in asymmetric SVD (Koren, Factorization meets the neighborhood, KDD 2008).
     What the links' rows learn is mostly who the items are, not what they share: none of it counts as knowledge.
     """
