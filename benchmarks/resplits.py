@@ -126,8 +126,12 @@ def _mean(splits: Sequence[PerUser]) -> PerUser:
 
 
 def _settings(dataset: str) -> dict[str, dict[str, Any]]:
-    chosen = json.loads((RESULTS / "quality.json").read_text())["choices"]
-    return {"flow": {"dial": False}, **{one["model"]: one["settings"] for one in chosen if one["dataset"] == dataset}}
+    chosen = [
+        one
+        for one in json.loads((RESULTS / "quality.json").read_text())["choices"]
+        if one["dataset"] == dataset and one["status"] == "done"
+    ]
+    return {"flow": {"dial": False}, **{one["model"]: one["settings"] for one in chosen}}
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.resplits import METRICS, measured, split_anew
+from benchmarks.resplits import METRICS, _settings, measured, split_anew
 from kgrec.config import load_recipe
 from kgrec.dataset.snapshot import Snapshot
 from kgrec.evaluation.protocol import Protocol
@@ -71,3 +71,10 @@ def test_what_the_old_test_part_holds_changes_nothing(data: FitData) -> None:
         same = measured(replace(data, snapshot=split_anew(changed, 1)), "EASE", {"l2": 10.0}, 0)[fit]
         for metric in METRICS:
             np.testing.assert_array_equal(per_user[metric], same[metric])
+
+
+def test_a_baseline_that_was_left_out_has_no_settings() -> None:
+    found = _settings("lastfm")
+    assert {"flow", "EASE", "iALS", "RP3beta"} <= set(found)
+    assert "EASE + recency" not in found
+    assert "EASE + recency" in _settings("ml-100k")
