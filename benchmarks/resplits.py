@@ -27,6 +27,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks._common import DATA, ROOT
+from kgrec.bench.cells import write_json
 from kgrec.bench.intervals import differences
 from kgrec.bench.lists import make_lists
 from kgrec.bench.machine import machine, versions
@@ -149,9 +150,7 @@ def main() -> None:
         found = list(compare(name, given.data, given.run_dir, given.splits, given.models))
         rows = [one for one in rows if one["dataset"] != name] + found
         header = {"command": "python -m benchmarks.resplits", "machine": machine(), "versions": versions()}
-        temporary = file.with_name(f".{file.name}")
-        temporary.write_text(json.dumps({**header, "rows": rows}, indent=1) + "\n")
-        temporary.replace(file)
+        write_json(file, {**header, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def test_a_pair_is_of_one_list_and_gets_everything(folder: Path) -> None:
     snapshot = Snapshot.open(folder / "snapshot")
     scorer = Flow.load(folder / "model").scorer(snapshot)
     explainer = CausalExplainer(snapshot, scorer, candidates=snapshot.interacted())
+    necessary = []
     for user in (3, 500):
         pair = pair_of(explainer, user, 0)
         assert pair == pair_of(explainer, user, 0)
@@ -53,9 +54,11 @@ def test_a_pair_is_of_one_list_and_gets_everything(folder: Path) -> None:
         assert {"effect", "share", "rank_without"} <= set(found["paths"][0])
         # who is in the list by popularity alone is there whatever is taken away
         without = listed.score(listed.person.items.tolist())
+        necessary.append(found["necessary"])
         assert found["necessary"] or listed.ranking.place(without, snapshot.item_id(pair[1])) <= 10
         assert found["sufficient"] is not None  # empty where popularity alone is enough
         assert found["contrast"]["instead_of"] == pair[2]
+    assert any(necessary)
 
 
 def test_the_whole_benchmark(
