@@ -21,7 +21,7 @@ from kgrec.flow.crew import Crew, crew_of
 from kgrec.flow.dial import Dial
 from kgrec.flow.dial_fit import fit_dial
 from kgrec.flow.folds import Fold, Kind, kind_of, make_folds
-from kgrec.flow.gates import Catalogue, Gate, Gates
+from kgrec.flow.gates import Catalogue, Gate, Gates, mean_of
 from kgrec.flow.histories import Histories
 from kgrec.flow.model import Flow
 from kgrec.flow.part import Part
@@ -32,6 +32,8 @@ from kgrec.flow.universe import Universe
 from kgrec.progress import SILENT, Progress
 
 LEAST_USERS = 2
+APART = 1000
+"""Between the seeds of two fits of the same gates."""
 
 
 def fit_flow(
@@ -210,17 +212,20 @@ def _fit_gates(
     universe = Universe.of(config.gate_items, channels, known, wanted, seed)
     items = universe.catalogue(items)
     histories = Histories.of(known, None if rest.times is None else rest.times[users], wanted, universe)
+    mixes = []
     with crew_of(universe.channels(channels), processes) as crew:
-        first = draw(histories, crew, items, None, {}, seed, effort)
-        gates = fit_softmax(first, names, items, histories.log_size, seed, effort.steps, effort.l2)
-        for _ in range(effort.rounds):
-            recency = {name: gate.recency for name, gate in gates.by_channel.items()}
-            near = draw(histories, crew, items, gates, recency, seed + 1, effort)
+        for number in range(effort.fits):
+            draws = seed + APART * number
+            first = draw(histories, crew, items, None, draws, effort)
+            gates = fit_softmax(first, names, items, histories.log_size, draws, effort.steps, effort.l2)
+            near = draw(histories, crew, items, gates, draws + 1, effort)
             # what is held out at random is no younger than the rest: age could only mislead
             recent = _recency_flows(near, histories, crew) if kind == "last" else None
             ascent = Ascent(near, names, items, histories.log_size, gates, recent, effort.errors)
-            gates = ascent.climb()
-    return _standardised(gates, near, ascent)
+            mixes.append(_standardised(ascent.climb(), near, ascent))
+    relevant = histories.relevant
+    log_degree = float((relevant @ items.log_degree).sum()) / max(relevant.nnz, 1)
+    return mean_of(mixes, float(histories.log_size.mean()), log_degree)
 
 
 def _gate_users(relevant: sp.csr_array, config: FlowConfig, seed: int) -> NDArray[np.int64]:

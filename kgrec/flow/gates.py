@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -60,6 +60,39 @@ class Gates:
                 for name, gate in self.by_channel.items()
             },
         )
+
+
+def mean_of(fits: Sequence[Gates], log_size: float, log_degree: float) -> Gates:
+    """What several fits to the same users say on average.
+
+    A channel's coefficient ``g n_u^a d_i^b`` at a typical user and item is the mean of theirs; its powers are their
+    means by how much the channel has in each fit, its recency is that which has most.  A sum of the fits' scores ranks
+    as well, at a gate for each of them.
+
+    Args:
+        fits: with the same channels.
+        log_size, log_degree: ``log n_u`` and ``log d_i`` of the typical ones.
+    """
+    if len(fits) == 1:
+        return fits[0]
+    scale = np.array([one.scale for one in fits])
+    prior = scale @ np.array([one.prior for one in fits]) / len(fits)
+    by_channel = {
+        name: _mean_gate([one.by_channel[name] for one in fits], scale, log_size, log_degree)
+        for name in fits[0].by_channel
+    }
+    return Gates(by_channel, (float(prior[0]), float(prior[1]), float(prior[2])))
+
+
+def _mean_gate(gates: Sequence[Gate], scale: NDArray[np.float64], log_size: float, log_degree: float) -> Gate:
+    strength, user_power, item_power, recency = np.array([astuple(one) for one in gates]).T
+    much = scale * strength * np.exp(user_power * log_size + item_power * log_degree)
+    if not much.any():
+        return Gate(0.0)
+    a, b = (float(np.average(powers, weights=much)) for powers in (user_power, item_power))
+    value, of_fit = np.unique(recency, return_inverse=True)
+    latest = float(value[np.bincount(of_fit, much).argmax()])
+    return Gate(float(much.mean() * np.exp(-a * log_size - b * log_degree)), a, b, latest)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,9 @@ from kgrec.flow.mix import coefficient
 from kgrec.flow.part import training_times
 from kgrec.flow.recency import weigh
 
+SIZES = 4
+"""Sizes of a history whose coefficients are kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class Flow:
@@ -156,12 +159,13 @@ class FlowScorer:
         if not len(log_size) or (log_size != log_size[0]).any():
             return self._coefficient(channel, gates, log_size)
         # the histories of one explanation have few sizes, and most of what edits change is little
-        key = (channel.name, gates[0][1].recency)
-        size, found = self._of_size.get(key, (None, None))
-        if size != log_size[0] or found is None:
-            found = self._coefficient(channel, gates, log_size[:1])
-            self._of_size[key] = float(log_size[0]), found
-        return found
+        of_size = self._of_size.setdefault((channel.name, gates[0][1].recency), {})
+        size = float(log_size[0])
+        if size not in of_size:
+            if len(of_size) >= SIZES:
+                of_size.clear()
+            of_size[size] = self._coefficient(channel, gates, log_size[:1])
+        return of_size[size]
 
     def _coefficient(
         self, channel: Channel, gates: list[tuple[float, Gate]], log_size: NDArray[np.float64]
@@ -170,8 +174,8 @@ class FlowScorer:
         return np.asarray(left.T.astype(np.float32) @ self._item_powers(channel, gates))
 
     @cached_property
-    def _of_size(self) -> dict[tuple[str, float], tuple[float, NDArray[np.float32]]]:
-        """Of each channel and power of age the last size and its coefficients."""
+    def _of_size(self) -> dict[tuple[str, float], dict[float, NDArray[np.float32]]]:
+        """Of each channel and power of age a few sizes and their coefficients."""
         return {}
 
     def _item_powers(self, channel: Channel, gates: list[tuple[float, Gate]]) -> NDArray[np.float32]:

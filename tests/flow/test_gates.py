@@ -17,7 +17,7 @@ from kgrec.flow.ascent import Ascent
 from kgrec.flow.candidates import THOROUGH, Candidates, draw
 from kgrec.flow.channel import Channel
 from kgrec.flow.crew import Crew
-from kgrec.flow.gates import Catalogue, Gate, Gates
+from kgrec.flow.gates import Catalogue, Gate, Gates, mean_of
 from kgrec.flow.histories import Histories
 from kgrec.flow.ndcg import ndcg10
 from kgrec.flow.softmax import fit_softmax, tables
@@ -330,7 +330,7 @@ def wide(items: int = 900) -> tuple[Histories, list[Channel], Catalogue]:
 
 def test_candidates_hold_what_is_to_be_found_and_nothing_known() -> None:
     histories, channels, items = wide()
-    some = draw(histories, here(channels), items, None, {}, seed=0)
+    some = draw(histories, here(channels), items, None, seed=0)
     known, hidden = histories.known.toarray() > 0, histories.relevant.toarray() > 0
     for u in range(30):
         row = some.items[u][some.items[u] >= 0]
@@ -351,7 +351,7 @@ def test_the_softmax_over_sampled_candidates_approaches_the_whole_one() -> None:
     theta = np.concatenate([np.full(CHANNELS, 0.04), np.full(2 * CHANNELS, -0.1), [0.2, 0.1, 0.0]])
 
     def drawn(sampled: int, seed: int) -> Candidates:
-        return draw(histories, here(channels), items, None, {}, seed, THOROUGH._replace(sampled=sampled))
+        return draw(histories, here(channels), items, None, seed, THOROUGH._replace(sampled=sampled))
 
     def gradient(sampled: int, seed: int) -> NDArray[np.float64]:
         return kernel(drawn(sampled, seed), items, histories.log_size, theta)[1]
@@ -383,3 +383,31 @@ def test_recency_flows_are_those_of_weighted_histories(build_channels: Callable[
     for c, power in enumerate((0.0, 1.5, 0.0)):
         expected = channels[c].apply(weigh(histories.known, times, power))[:, ::100]
         np.testing.assert_allclose(found[:, c], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_mean_of_fits_is_that_of_their_coefficients_at_a_typical_pair() -> None:
+    one = Gates({"a": Gate(2.0, -0.5, 0.1, 0.3), "b": Gate(0.0), "c": Gate(1.0, recency=0.2)}, (0.4, 0.0, 1.0), 0.5)
+    other = Gates({"a": Gate(1.0, 0.3, -0.4), "b": Gate(0.0), "c": Gate(0.0)}, (0.1, 0.2, 0.0), 2.0)
+    mean = mean_of([one, other], 1.7, 2.3)
+    assert mean_of([one], 1.7, 2.3) is one
+
+    def coefficient(gates: Gates, name: str) -> float:
+        gate = gates.by_channel[name]
+        return gates.scale * gate.strength * float(np.exp(gate.user_power * 1.7 + gate.item_power * 2.3))
+
+    for name in ("a", "b", "c"):
+        assert coefficient(mean, name) == pytest.approx((coefficient(one, name) + coefficient(other, name)) / 2)
+    assert mean.prior == pytest.approx(((0.5 * 0.4 + 2 * 0.1) / 2, 0.2, 0.25))
+    assert -0.5 < mean.by_channel["a"].user_power < 0.3
+    # the second fit has more of it, and weighs no ages
+    assert coefficient(other, "a") > coefficient(one, "a")
+    assert mean.by_channel["a"].recency == 0.0
+    assert mean.by_channel["c"].recency == 0.2
+    # three fits that agree are one
+    same = mean_of([one, one, one], 1.7, 2.3)
+    for name in ("a", "c"):
+        gate = same.by_channel[name]
+        assert [gate.user_power, gate.item_power, gate.recency] == pytest.approx(
+            [one.by_channel[name].user_power, one.by_channel[name].item_power, one.by_channel[name].recency]
+        )
+        assert gate.strength == pytest.approx(0.5 * one.by_channel[name].strength)

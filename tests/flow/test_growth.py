@@ -183,7 +183,7 @@ def test_sampled_rankings_stand_for_all_items() -> None:
         free, stands = items - np.diff(known.indptr), []
         for seed in range(10):
             crew, narrow = here(universe.channels(channels)), universe.catalogue(catalogue)
-            some = draw(histories, crew, narrow, None, {}, seed)
+            some = draw(histories, crew, narrow, None, seed)
             stands.append(np.where(some.items >= 0, np.exp(some.log_weight.astype(np.float64)), 0.0).sum(axis=1))
         # exact where all items rank; a sum of sampled items that stand for unlike numbers is so on average
         np.testing.assert_allclose(stands, np.tile(free, (10, 1)), rtol=1e-5 if size == items else 0.1)
