@@ -25,6 +25,7 @@ class KGCNConfig(ZooConfig):
 
     space: ClassVar[Space] = {**ZooConfig.space, "neighbours": OneOf((2, 4, 8, 16, 32))}
 
+    dim: int = Field(default=128, ge=1)
     neighbours: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     patience: int = Field(default=15, ge=1)
