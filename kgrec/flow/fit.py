@@ -52,7 +52,8 @@ def fit_flow(
     Gates are fitted on what channels have not seen: on an inner fold of the training part, with the channels built on
     the rest of it; then the channels are built on the whole training part, and fitted to the validation part.  The sum
     of both scores is the model's.  Without a validation part, or where it holds unseen items alone, there is one more
-    inner fold instead.
+    inner fold instead.  Where what is held out is the latest, or unseen items, each is the mean of a few fits
+    (:class:`kgrec.flow.candidates.Effort`).
 
     Args:
         snapshot: nodes, edges, interactions.
