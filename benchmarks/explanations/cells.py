@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.explanations.judge import Judge
 from benchmarks.explanations.ours import Method
-from benchmarks.explanations.refits import Refit, compare, drawn, whole
+from benchmarks.explanations.refits import Refit, compare, drawn, reseeded, whole
 from benchmarks.explanations.trust import sanity, stability
 from benchmarks.explanations.world import K, World
 from kgrec.effects import SetSearch
@@ -149,9 +149,11 @@ def closed_form(world: World, asked: Asked) -> list[dict[str, Any]]:
 
 
 def whole_refits(world: World, asked: Asked) -> list[dict[str, Any]]:
-    """Effects beside refits from the start."""
+    """Effects beside refits from the start, and beside what chance alone moves in them."""
     some = drawn(world, asked.whole, asked.seed)
     if not len(some):
         return []
-    again = whole(world, some, asked.jobs)
-    return [{**compare(world, some, again), "refit": "whole", "held": []}]
+    return [
+        {**compare(world, some, whole(world, some, asked.jobs)), "refit": "whole", "held": []},
+        {**compare(world, some, reseeded(world, some)), "refit": "whole, nothing gone, another seed", "held": []},
+    ]

@@ -24,6 +24,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from benchmarks.explanations.world import K, World
+from kgrec.dataset.snapshot import Snapshot
 from kgrec.effects import Intervention, Person
 from kgrec.flow.channels.ease import ITEM_POWER, L2, USER_POWER
 from kgrec.flow.fit import fit_flow
@@ -150,11 +151,21 @@ def whole(world: World, interactions: NDArray[np.int64], jobs: int = 1) -> list[
 
 def _whole(world: World, user: int, item: int) -> NDArray[np.float32]:
     gone = (pl.col("user") == user) & (pl.col("item") == item) & (pl.col("split") == "train")
-    snapshot = replace(world.snapshot, interactions=world.snapshot.interactions.filter(~gone))
-    config = world.flow.config.model_copy(update={"dial": False})
-    flow = fit_flow(snapshot, config, text=world.text, kg=world.kg, seed=world.flow.seed)
-    after = replace(world, snapshot=snapshot, flow=flow, kept={})
+    without = replace(world.snapshot, interactions=world.snapshot.interactions.filter(~gone))
+    after = _fitted(world, without, world.flow.seed)
     return after.effects.score(after.person(user))
+
+
+def reseeded(world: World, interactions: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+    """The same with nothing taken away, by a flow of the next seed: what chance alone moves in a whole refit."""
+    after = _fitted(world, world.snapshot, world.flow.seed + 1)
+    return [after.effects.score(after.person(user)) for user in interactions[:, 0].tolist()]
+
+
+def _fitted(world: World, snapshot: Snapshot, seed: int) -> World:
+    config = world.flow.config.model_copy(update={"dial": False})
+    flow = fit_flow(snapshot, config, text=world.text, kg=world.kg, seed=seed)
+    return World(world.name, snapshot, flow, world.text, world.kg)
 
 
 def compare(world: World, interactions: NDArray[np.int64], refitted: list[NDArray[np.float32]]) -> dict[str, Any]:
@@ -162,7 +173,8 @@ def compare(world: World, interactions: NDArray[np.int64], refitted: list[NDArra
 
     Returns:
         correlation over all (interaction, item) pairs and mean of those within an interaction; how often the signs
-        agree; how often an item stays or leaves in both; how often the ten are the same ten.
+        agree; how often an item stays or leaves in both; how often the ten are the same ten; how far refitting moves
+        scores, as a multiple of how far the effects do (root mean squares).
     """
     effect, truth, within, same, stays = [], [], [], [], []
     for (user, item), again in zip(interactions.tolist(), refitted, strict=True):
@@ -187,4 +199,5 @@ def compare(world: World, interactions: NDArray[np.int64], refitted: list[NDArra
         "sign": round(float((np.sign(flat) == np.sign(flat_truth)).mean()), 4),
         "stays_or_leaves": round(float(np.mean(stays)), 4),
         "same_ten": round(float(np.mean(same)), 4),
+        "moved": round(float(np.sqrt((flat_truth**2).mean() / (flat**2).mean())), 3),
     }
