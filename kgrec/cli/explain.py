@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WHOLE = 100_000
 """Columns that no line fills."""
+LISTED = 10
+"""Items of a list that are explained."""
 
 
 def explain(
@@ -38,8 +40,13 @@ def explain(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="F.parquet", help="File for --all.", show_default=False)
     ] = None,
-    processes: Annotated[int, typer.Option("--processes", metavar="N", min=1, help="That share --all.")] = 1,
-    length: Annotated[int, typer.Option("--list", metavar="N", min=1, help="Length of a list.")] = 10,
+    processes: Annotated[
+        int | None, typer.Option("--processes", metavar="N", min=1, help="That share --all.", show_default="1")
+    ] = None,
+    length: Annotated[
+        int | None,
+        typer.Option("--list", metavar="N", min=1, help="How many items of a list are explained.", show_default="10"),
+    ] = None,
     browser: Annotated[
         bool, typer.Option("--browser", help="The link that shows it in Neo4j Browser, once it is published.")
     ] = False,
@@ -53,7 +60,8 @@ def explain(
 
     A model of [model] name = "KGAT" and the like is no sum over paths: it is run again without single edges.
     """
-    _check(user, item, instead_of, all_users, out, browser)
+    _check(user, item, instead_of, all_users, out, processes, length, browser, name)
+    length = length or LISTED
     run = open_run(recipe, data, run_dir)
     if browser:
         from kgrec.publish.browser import show
@@ -71,7 +79,8 @@ def explain(
 
     if all_users:
         assert out is not None
-        written = run.explain_all(out, length, paths=k, lang=lang, processes=processes, progress=terminal_progress())
+        shared = processes or 1
+        written = run.explain_all(out, length, paths=k, lang=lang, processes=shared, progress=terminal_progress())
         if json:
             print_json({"out": str(out), "rows": written})
         else:
@@ -107,13 +116,30 @@ def explain(
 
 
 def _check(
-    user: str | None, item: str | None, instead_of: str | None, all_users: bool, out: Path | None, browser: bool
+    user: str | None,
+    item: str | None,
+    instead_of: str | None,
+    all_users: bool,
+    out: Path | None,
+    processes: int | None,
+    length: int | None,
+    browser: bool,
+    name: str | None,
 ) -> None:
+    """Refuses options that contradict each other, or that nothing would read."""
     if all_users != (out is not None):
         raise UserError("--all and --out FILE go together")
+    if out is not None and out.suffix.lower() != ".parquet":
+        raise UserError("the reasons are written as Parquet", file=out, expected="a file name that ends in .parquet")
     if all_users == (user is not None):
         raise UserError("one of --user ID and --all is needed")
     if item is None and (browser or instead_of is not None):
         raise UserError("this is asked of one item", remedy="--item ID")
     if item is not None and all_users:
         raise UserError("--all explains every user's list", remedy="leave --item out")
+    if item is not None and length is not None:
+        raise UserError("--list is how many items of a list are explained: it takes no --item")
+    if processes is not None and not all_users:
+        raise UserError("--processes share --all --out FILE")
+    if name is not None and not browser:
+        raise UserError("--as names the published run that --browser shows", remedy="--browser")

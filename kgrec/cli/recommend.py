@@ -54,7 +54,9 @@ def recommend(
             show_default="the recipe's",
         ),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="With the strongest path of each.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="With the strongest path of each; with --new-item those of the new items.")
+    ] = False,
     lang: Lang = None,
     candidates: Annotated[
         Path | None,
@@ -72,7 +74,8 @@ def recommend(
     from kgrec.progress import terminal_progress
 
     progress = terminal_progress()
-    _check(user, history, ratings, new_item, all_users, out, explain, node_type, lang)
+    restricted = candidates is not None or include_seen
+    _check(user, history, ratings, new_item, all_users, out, explain, node_type, lang, restricted)
     run = open_run(recipe, data, run_dir)
     if knowledge is not None:
         run = run.at_knowledge(knowledge)
@@ -99,6 +102,8 @@ def recommend(
         known = History.read(history) if Path(history).is_file() else History.parse(history)
         if ratings is not None:
             known = known.rated(History.parse(history, ratings).ratings or ())
+        if not known.items:
+            progress.say("the history is empty: popularity alone ranks")
         frame = run.recommend_history(known, **which)
         person: dict[str, Any] = {"history": list(known.items)}
     else:
@@ -123,8 +128,11 @@ def _check(
     explain: bool,
     node_type: str | None,
     lang: str | None,
+    restricted: bool,
 ) -> None:
-    """Refuses options that contradict each other, before anything is read."""
+    """Refuses options that contradict each other, or that nothing would read, before anything is read."""
+    if history is None and ratings is not None:
+        raise UserError("--ratings are those of --history ID,ID,…")
     if lang is not None and not explain:
         raise UserError("--lang is the language of reasons: it needs --explain")
     if all_users:
@@ -140,14 +148,16 @@ def _check(
         raise UserError("for whom?", remedy="--user ID, --history ID,ID,…, --new-item FILE, or --all --out F.parquet")
     if history is not None and (user is not None or new_item is not None):
         raise UserError("--history is somebody whom the data do not have: it takes neither --user nor --new-item")
-    if history is None and ratings is not None:
-        raise UserError("--ratings are those of --history ID,ID,…")
+    if out is not None:
+        raise UserError("--all and --out FILE go together")
     if history is not None and explain:
         raise UserError("--explain needs --user")
     if new_item is not None and node_type is not None:
         raise UserError("--new-item ranks users, or items for a user: it takes no --type")
     if new_item is not None and user is None and explain:
         raise UserError("--explain needs --user")
+    if new_item is not None and user is None and restricted:
+        raise UserError("--candidates and --include-seen are about a user's list", remedy="--user ID")
 
 
 def _show(person: dict[str, Any], items: list[dict[str, Any]], reasons: dict[str, Explanation], json: bool) -> None:

@@ -13,8 +13,8 @@ from kgrec.errors import UnknownIdError, UserError
 from kgrec.flow.hops import Node
 
 T = TypeVar("T")
-LOOSEST = 4
-"""More than any node's rank."""
+ITEM, LOOSEST = 2, 4
+"""How loosely an item's id names it; and more than any node's rank."""
 CHOICES = 6
 """Nodes and facts that a message names."""
 
@@ -66,14 +66,21 @@ def only(found: Mapping[T, int], told: Callable[[T], str], problem: str, wanted:
     return best[0]
 
 
-def find_node(snapshot: Snapshot, wanted: str) -> Node:
+def find_node(snapshot: Snapshot, wanted: str, *, items_first: bool = True) -> Node:
     """A node of the graph: by IRI, as ``Type/name``, by an item's id, by another id or label, the strictest of these.
+
+    Args:
+        snapshot: whose nodes.
+        wanted: the name.
+        items_first: whether an item's id comes before what others are called: "1980" may be a movie or a decade.
 
     Raises:
         UnknownIdError: there is none; names the nearest.
         UserError: there are several.
     """
     found = nodes_called(snapshot, wanted)
+    if not items_first:
+        found = {node: min(how, ITEM) for node, how in found.items()}
     return only(found, lambda node: name_of(snapshot, node), "several nodes have this name", wanted)
 
 

@@ -106,7 +106,7 @@ def intervention_of(
             raise UserError(f"this {what} is named twice", value=twice[0])
     gone = {find_fact(snapshot, facts, text, there=True) for text in drop}
     for name in drop_entities:
-        gone |= facts.of_node(find_node(snapshot, name))
+        gone |= facts.of_node(find_node(snapshot, name, items_first=False))
     for name in drop_relations:
         gone |= facts.of_relation(find_relation(snapshot, name))
     intervention = Intervention(

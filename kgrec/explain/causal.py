@@ -33,7 +33,9 @@ from kgrec.flow.part import Part
 from kgrec.recommend.lists import SEEN
 
 WITH_FACTS = 4
-"""Paths with facts whose effect is looked at, the heaviest."""
+"""Paths with facts whose effect is looked at, or as many as are wanted."""
+WORTH = 0.1
+"""Of the largest effect of one interaction: facts are looked at first where what goes through their entity is more."""
 PEOPLE = 16
 """People whose lists are remembered."""
 ENTITIES = 64
@@ -91,8 +93,10 @@ class CausalExplainer(FlowExplainer, Listing):
     ) -> Explanation:
         """Explains one pair; see :meth:`kgrec.explain.choose.Explains.explain`.
 
-        The paths are those with the largest effects, one for each set of edges: several channels may carry what one
-        interaction does.  Ties are broken by share, then by id.
+        The paths are those with the largest effects of all that are looked at, one for each set of edges: several
+        channels may carry what one interaction does.  Looked at are the interactions that do most, the heaviest paths,
+        and paths of facts whose interaction and entity carry most together, each of the two once.  Ties are broken by
+        share, then by id.
 
         Args:
             instead_of: an item with which this one is compared.
@@ -116,7 +120,7 @@ class CausalExplainer(FlowExplainer, Listing):
         )
         if not shown and whole.mass and len(liked):
             notes.append(self._carried_alone(whole, lang))
-        causes = self._causes(listed, user, item, reasons, instead_of, lang)
+        causes = self._causes(listed, user, item, reasons, instead_of, wanted, lang)
         return replace(whole, paths=shown, causes=causes, notes=tuple(notes))
 
     def explain_list(
@@ -179,7 +183,7 @@ class CausalExplainer(FlowExplainer, Listing):
     # --- effects
 
     def _reasons(self, listed: SetSearch, flows: Flows, item: int, found: Sequence[Heavy], wanted: int) -> list[Reason]:
-        """The paths with the largest effects, each with edges of its own."""
+        """The paths with the largest effects of those that are looked at, each with edges of its own."""
         single = listed.effects_of_items(item)
         heaviest: dict[int, Heavy] = {}
         for hops, carried in found:
@@ -194,17 +198,42 @@ class CausalExplainer(FlowExplainer, Listing):
             if not self._facts_of(path)
         ]
         with_facts = [path for path in [*found, *heaviest.values()] if self._facts_of(path)]
-        seen: set[tuple[frozenset[int], frozenset[Fact]]] = set()
-        for path in sorted(with_facts, key=lambda one: -abs(one[1].weight)):
-            edges = frozenset([path[1].source]), self._facts_of(path)
-            if edges in seen or len(seen) >= WITH_FACTS:
-                continue
-            seen.add(edges)
+        with_facts.sort(key=lambda one: -abs(one[1].weight))
+        looked_at: dict[tuple[frozenset[int], frozenset[Fact]], Heavy] = {}
+        for path in [*self._through_facts(flows, item, single, wanted), *with_facts]:
+            if len(looked_at) < max(WITH_FACTS, wanted):
+                looked_at.setdefault((frozenset([path[1].source]), self._facts_of(path)), path)
+        # at once, which takes less time
+        for _ in listed.scores_without([items for items, _ in looked_at]):
+            pass
+        for edges, path in looked_at.items():
             scores = listed.score(*edges)
             effect = float(listed.scores[item]) - float(scores[item])
             chosen.append(Reason(path, *edges, effect, listed.ranking.place(scores, item)))
         chosen.sort(key=lambda one: (-one.effect, -one.path[1].weight, len(one.path[0]), one.path[1].source))
         return self._placed(listed, item, chosen[:wanted])
+
+    def _through_facts(self, flows: Flows, item: int, single: NDArray[np.float64], wanted: int) -> list[Heavy]:
+        """Paths of facts that may do most: what their interaction does, and what goes through their entity from all
+        others; no interaction and no entity twice."""
+        carried = self.carried_by_facts(flows, item)
+        if carried is None or not len(carried[0]):
+            return []
+        number, place, weight = carried
+        pair, of = np.unique(number * len(single) + place, return_inverse=True)
+        entity, j = np.divmod(pair, len(single))
+        gained = np.bincount(number, weight)[entity] - np.bincount(of, weight)
+        likely = np.where(gained > WORTH * single.max(), single[j] + gained, -np.inf)
+        found: list[Heavy] = []
+        taken: set[tuple[str, int]] = set()
+        for n in np.argsort(-likely, kind="stable").tolist():
+            if len(found) >= max(WITH_FACTS, wanted) or likely[n] == -np.inf:
+                break
+            ends = {("item", int(j[n])), ("entity", int(entity[n]))}
+            if taken.isdisjoint(ends) and (path := self.heaviest_through(flows, item, *map(int, (j[n], entity[n])))):
+                found.append(path)
+                taken |= ends
+        return found
 
     def _placed(self, listed: SetSearch, item: int, reasons: list[Reason]) -> list[Reason]:
         """With the place without each."""
@@ -227,6 +256,7 @@ class CausalExplainer(FlowExplainer, Listing):
         item: int,
         reasons: Sequence[Reason],
         instead_of: int | None,
+        wanted: int,
         lang: str | None,
     ) -> Causes:
         wording = self.wordings.of(lang)
@@ -239,7 +269,7 @@ class CausalExplainer(FlowExplainer, Listing):
             texts.append(verdicts.necessary(None if necessary is None else len(necessary), self.k, wording.language))
             if sufficient is not None:
                 texts.append(verdicts.sufficient(len(sufficient), self.k, wording.language))
-        other = None if instead_of is None else self._contrast(listed, user, item, instead_of, wording)
+        other = None if instead_of is None else self._contrast(listed, user, (item, instead_of), wanted, wording)
         return Causes(
             self.k,
             None if necessary is None else self.edges(user, necessary, wording),
@@ -248,10 +278,13 @@ class CausalExplainer(FlowExplainer, Listing):
             tuple(texts),
         )
 
-    def _contrast(self, listed: SetSearch, user: int | None, item: int, other: int, wording: Wording) -> Contrast:
+    def _contrast(
+        self, listed: SetSearch, user: int | None, pair: tuple[int, int], wanted: int, wording: Wording
+    ) -> Contrast:
+        item, other = pair
         difference = float(listed.scores[item]) - float(listed.scores[other])
         above, below = (item, other) if difference >= 0 else (other, item)
         effects, turned = listed.contrast(above, below)
-        most = [j for j in np.argsort(-effects, kind="stable")[: self.config.paths].tolist() if effects[j] > 0]
+        most = [j for j in np.argsort(-effects, kind="stable")[:wanted].tolist() if effects[j] > 0]
         edges = [(EdgeSet((int(listed.person.items[j]),)), float(effects[j])) for j in most]
         return named_contrast(self.names, user, item, other, difference, edges, turned, wording)

@@ -39,6 +39,7 @@ class Flows:
         sent: ``k_c w_j W^c_ji``: float64 ``[channels, h]``.
         person: the user's node, where paths begin; None for a person who is not in the graph.
         support: how many training users hold the item and each of the history; filled in when it is asked for.
+        by_facts: what the paths through each entity carry; filled in likewise.
     """
 
     history: NDArray[np.int64]
@@ -46,6 +47,7 @@ class Flows:
     sent: NDArray[np.float64]
     person: NodeId | None = None
     support: NDArray[np.int64] | None = None
+    by_facts: CarriedLinks | None = None
 
     def simple(self, hops: tuple[Hop, ...]) -> bool:
         """Whether a path from the person over an item of the history comes to no node twice."""
@@ -173,16 +175,39 @@ class FlowPaths:
 
     def _linked(self, flows: Flows, item: int, wanted: int) -> list[Linked]:
         """The entities between two facts, with what all paths through them carry, the most first."""
-        if self.part.content.links is None:
-            return []
-        carried = [
-            self.entities.of_channel(channel, flows.factor[c] * (flows.sent[c] != 0), flows.history, item)
-            if channel.family == "kg"
-            else self._spelled_links(flows, item, c)
-            for c, channel in enumerate(self.channels)
-            if channel.knowledge
+        carried = self.carried_by_facts(flows, item)
+        return self.entities.most(carried, wanted) if carried is not None else []
+
+    def carried_by_facts(self, flows: Flows, item: int) -> CarriedLinks | None:
+        """What the paths from each item of the history through each entity between two facts carry; None where no
+        channel has any."""
+        if flows.by_facts is None and self._literal and self.part.content.links is not None:
+            carried = [
+                self.entities.of_channel(self.channels[c], flows.factor[c] * (flows.sent[c] != 0), flows.history, item)
+                if self.channels[c].family == "kg"
+                else self._spelled_links(flows, item, c)
+                for c in self._literal
+            ]
+            number, place, weight = (np.concatenate(some) for some in zip(*carried, strict=True))
+            flows.by_facts = number, place, weight
+        return flows.by_facts
+
+    @cached_property
+    def _literal(self) -> list[int]:
+        """Channels of facts, by place."""
+        return [c for c, channel in enumerate(self.channels) if channel.knowledge]
+
+    def heaviest_through(self, flows: Flows, item: int, j: int, entity: int) -> Heavy | None:
+        """The heaviest path of facts from one item of the history through an entity, by its number."""
+        (node,) = self.entities.nodes[[entity]].iter_rows()
+        through = [
+            path
+            for channels in self.apart
+            if not set(channels).isdisjoint(self._literal)
+            for path in self._paths_from(flows, item, channels, j).items()
+            if any(hop.kind == "fact" and hop.target == node for hop in path[0])
         ]
-        return self.entities.most(carried, wanted) if carried else []
+        return max(through, key=lambda path: abs(path[1].weight), default=None)
 
     def _spelled_links(self, flows: Flows, item: int, c: int) -> CarriedLinks:
         """The same of a channel whose paths have to be spelled out."""

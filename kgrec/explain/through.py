@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -95,9 +95,9 @@ class Entities:
         column = rows.indices[entry]
         return self.number[column], place, rows.data[entry] * target[column] * factor[place]
 
-    def most(self, carried: Iterable[Carried], most: int) -> list[Linked]:
+    def most(self, carried: Carried, most: int) -> list[Linked]:
         """The entities through which most is carried, whatever its sign; ties by type and id."""
-        number, place, weight = (np.concatenate(some) for some in zip(*carried, strict=True))
+        number, place, weight = carried
         if not len(number):
             return []
         pairs = np.unique(np.stack([number, place]), axis=1)

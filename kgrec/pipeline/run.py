@@ -435,7 +435,7 @@ class Run:
 
         Raises:
             UnknownIdError: no item of the history is known; the nearest are named.
-            UserError: there is not a rating for each item, or the model reads none.
+            UserError: there is not a rating for each item, one is out of the recipe's range, or the model reads none.
         """
         from kgrec.recommend import History, recommend_history
 
@@ -443,10 +443,13 @@ class Run:
             history = History.read(history)
         elif not isinstance(history, History):
             history = History(tuple(history))
+        if ratings is not None:
+            history = history.rated(ratings)
+        history.check(self.recipe.interactions.value_range)
         return recommend_history(
             self.scorer,
             self.snapshot,
-            history if ratings is None else history.rated(ratings),
+            history,
             k,
             candidates=self._candidates(candidates, node_type, progress),
             include_seen=include_seen,

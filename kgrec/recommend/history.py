@@ -81,7 +81,8 @@ class History:
                 ratings.append(_number(rating, "rating") if rating else None)
                 times += [_time(time)] if time else []
             except UserError as error:
-                raise DataError(error.problem, file=path, line=number, value=error.value) from error
+                header = "a history has no header row" if number == 1 else None
+                raise DataError(error.problem, file=path, line=number, value=error.value, remedy=header) from error
             names.append(clean_key(cells[0]))
             if times and len(times) < len(names):
                 raise DataError("some lines have a time, others have none", file=path, line=number)
@@ -97,6 +98,17 @@ class History:
         if len(ratings) != len(self.items):
             raise UserError("a rating for each item is needed", value=len(ratings), expected=str(len(self.items)))
         return replace(self, ratings=tuple(ratings))
+
+    def check(self, limits: tuple[float, float] | None) -> None:
+        """Refuses a rating that lies outside what ratings may be.
+
+        Raises:
+            UserError: names the first.
+        """
+        for value in self.ratings or ():
+            if limits is not None and value is not None and not limits[0] <= value <= limits[1]:
+                expected = f"{limits[0]:g} to {limits[1]:g}, as interactions.value_range says"
+                raise UserError("a rating is out of range", value=value, expected=expected)
 
     def rows(self, snapshot: Snapshot, progress: Progress = SILENT) -> tuple[sp.csr_array, sp.csr_array]:
         """The history in a snapshot's ids.

@@ -57,6 +57,9 @@ def test_unknown_items_of_a_history(kgrec: Kgrec, places: list[str], liked: list
     answer = kgrec("recommend", *places, "--history", f"nothing,{liked[0]}", "--json")
     assert answer.code == 0
     assert "1 of 2 items of the history are unknown and left out: nothing" in answer.err
+    answer = kgrec("recommend", *places, "--history", ",")
+    assert answer.code == 0
+    assert "the history is empty: popularity alone ranks" in answer.err
     answer = kgrec("recommend", *places, "--history", "99999999")
     assert answer.code == 2
     assert "no item with this id (got '99999999')" in answer.err
@@ -162,6 +165,10 @@ def test_the_dial(kgrec: Kgrec, places: list[str]) -> None:
         (["--history", "1", "--ratings", "5,4"], "a rating for each item"),
         (["--new-item", "absent.json"], "absent.json"),
         (["--all", "--out", "a.parquet", "--history", "1"], "--all"),
+        (["--all", "--out", "a.parquet", "--ratings", "5"], "--ratings are those of --history"),
+        (["--user", "7", "--out", "a.parquet"], "--all and --out FILE go together"),
+        (["--new-item", "absent.json", "--include-seen"], "about a user's list"),
+        (["--history", "1,2", "--ratings", "5,100"], "expected 0.5 to 5, as interactions.value_range says"),
     ],
 )
 def test_contradictions(kgrec: Kgrec, places: list[str], options: list[str], message: str) -> None:

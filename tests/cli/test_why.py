@@ -138,6 +138,10 @@ def test_the_whole_history_gone(kgrec: Kgrec, places: list[str], small_run: Run)
     [
         ("explain", ["--user", "7", "--instead-of", "1"], "--item ID"),
         ("explain", ["--all"], "--all and --out FILE go together"),
+        ("explain", ["--all", "--out", "reasons.csv"], "ends in .parquet"),
+        ("explain", ["--user", "7", "--item", "1", "--list", "3"], "it takes no --item"),
+        ("explain", ["--user", "7", "--processes", "2"], "--processes share --all"),
+        ("explain", ["--user", "7", "--as", "main"], "--browser"),
         ("explain", ["--user", "nobody"], "no user with this id"),
         ("explain", ["--user", "7", "--item", "99999999"], "no item with this id"),
         ("what-if", ["--user", "7"], "nothing is taken away"),

@@ -134,6 +134,9 @@ def test_nodes(snapshot: Snapshot) -> None:
     assert find_node(snapshot, "Jumanji (1995)") == ("Item", 0)
     with pytest.raises(UserError, match="Genre/Drama; Tag/Drama"):
         find_node(snapshot, "Drama")
+    with pytest.raises(UserError, match="Item/3; Tag/3"):
+        find_node(snapshot, "3", items_first=False)
+    assert find_node(snapshot, "2", items_first=False) == ("Item", 2)
     for kind, number in (("Item", 3), ("Genre", 1), ("Tag", 3)):
         assert find_node(snapshot, name_of(snapshot, (kind, number))) == (kind, number)
     # two of a type with one label, and no ids: their IRIs tell them apart

@@ -67,7 +67,7 @@ def test_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("10,good\n", ":1: a rating is not a number.*'good'"),
+        ("10,good\n", r":1: a rating is not a number.*'good'[\s\S]*no header row"),
         ("10\n11,3,yesterday\n", ":2: a time is neither"),
         ("10,3,7\n11,3\n", ":2: some lines have a time"),
         ("10,1,2,3\n", ":1: too many columns"),
