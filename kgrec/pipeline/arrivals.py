@@ -37,7 +37,7 @@ def make_arrivals(
         scorer: the model.
         text: folder of the text vectors that the model was trained with; None where it read none.
         items: the new ones.
-        progress: is told which links are unknown and shows the encoding.
+        progress: is told which links are unknown, and of which items nothing is known; shows the encoding.
 
     Raises:
         UserError: the model is no flow, the encoder is not installed, or an item is in the snapshot.
@@ -68,5 +68,9 @@ def make_arrivals(
     links = link_matrix(snapshot, part.content.links, items, progress)
     known = part.content.text
     texts = None if known is None else text_matrix(items, known.shape[1], text_of, encode)
+    for n, item in enumerate(items):
+        linked = links is not None and links.indptr[n] < links.indptr[n + 1]
+        if not linked and (texts is None or not texts[n].any()):
+            progress.say(f"{item.id}: neither a text nor a link is known of it, so that nobody is ahead of anybody")
     new = NewItems(part.content, links, texts, len(items))
     return Arrivals(tuple(items), Newcomers.of(scorer, part, new), snapshot)

@@ -95,6 +95,8 @@ def test_users_for_a_new_item(kgrec: Kgrec, places: list[str], new_items: Path) 
     assert "'Noir-ish'" in answer.err
     assert "no item is linked by the relation 'no_such_relation'" in answer.err
     assert "carried by content" in answer.err
+    assert "n2: neither a text nor a link is known of it" in answer.err
+    assert "n1: neither" not in answer.err
     assert "n1" in kgrec("recommend", *places, "--new-item", new_items, "-k", 3).out
 
 
