@@ -5,6 +5,8 @@ Exit code 0: done; 2: the input is at fault; 1: anything else.  A result goes to
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 import typer
@@ -77,6 +79,12 @@ def main() -> None:
         # The reader of our output went away (`kgrec query … | head`): nothing is wrong.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+        # what is left unwritten would fail again at the end
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,17 @@ def test_help_names_every_command(kgrec: Kgrec) -> None:
         assert kgrec(command, "--help").code == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_said() -> None:
+    with Path("/dev/full").open("w") as full:
+        program = "from kgrec.cli.main import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["error: the output cannot be written: No space left on device"]
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["info", "RECIPE", "--run-dir", "RUN"]])
 def test_answering_loads_no_framework(arguments: list[str], small_run: Run) -> None:
     known = {"RECIPE": str(small_run.paths.recipe), "RUN": str(small_run.paths.run)}
