@@ -197,7 +197,12 @@ class CausalExplainer(FlowExplainer, Listing):
             for source, path in heaviest.items()
             if not self._facts_of(path)
         ]
-        with_facts = [path for path in [*found, *heaviest.values()] if self._facts_of(path)]
+        # what goes through an entity that is not worth a look adds little to an interaction that does little
+        least = np.sort(single)[-wanted] - WORTH * single.max() if len(single) > wanted else -np.inf
+        does = dict(zip(history.tolist(), single.tolist(), strict=True))
+        with_facts = [
+            path for path in [*found, *heaviest.values()] if does[path[1].source] >= least and self._facts_of(path)
+        ]
         with_facts.sort(key=lambda one: -abs(one[1].weight))
         looked_at: dict[tuple[frozenset[int], frozenset[Fact]], Heavy] = {}
         for path in [*self._through_facts(flows, item, single, wanted), *with_facts]:
