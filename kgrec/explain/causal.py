@@ -189,7 +189,8 @@ class CausalExplainer(FlowExplainer, Listing):
         for hops, carried in found:
             heaviest.setdefault(carried.source, (hops, carried))
         history = listed.person.items
-        for j in np.argsort(-single, kind="stable")[:wanted].tolist():
+        most = np.argsort(-single, kind="stable")[:wanted].tolist()
+        for j in most:
             if int(history[j]) not in heaviest and (path := self.heaviest_from(flows, item, j)) is not None:
                 heaviest[int(history[j])] = path
         chosen = [
@@ -197,17 +198,18 @@ class CausalExplainer(FlowExplainer, Listing):
             for source, path in heaviest.items()
             if not self._facts_of(path)
         ]
-        # what goes through an entity that is not worth a look adds little to an interaction that does little
-        least = np.sort(single)[-wanted] - WORTH * single.max() if len(single) > wanted else -np.inf
-        does = dict(zip(history.tolist(), single.tolist(), strict=True))
-        with_facts = [
-            path for path in [*found, *heaviest.values()] if does[path[1].source] >= least and self._facts_of(path)
-        ]
-        with_facts.sort(key=lambda one: -abs(one[1].weight))
         looked_at: dict[tuple[frozenset[int], frozenset[Fact]], Heavy] = {}
-        for path in [*self._through_facts(flows, item, single, wanted), *with_facts]:
-            if len(looked_at) < max(WITH_FACTS, wanted):
-                looked_at.setdefault((frozenset([path[1].source]), self._facts_of(path)), path)
+        own = [heaviest[int(history[j])] for j in most if int(history[j]) in heaviest]
+        for path in [*self._through_facts(flows, item, single, wanted), *own]:
+            if facts := self._facts_of(path):
+                looked_at.setdefault((frozenset([path[1].source]), facts), path)
+        # what goes through an entity that is not worth a look adds little to an interaction that does little
+        least = single[most[-1]] - WORTH * single.max() if len(most) == wanted else -np.inf
+        does = dict(zip(history.tolist(), single.tolist(), strict=True))
+        for path in sorted(found, key=lambda one: -abs(one[1].weight)):
+            edges = frozenset([path[1].source]), self._facts_of(path)
+            if len(looked_at) < max(WITH_FACTS, wanted) and edges[1] and does[path[1].source] >= least:
+                looked_at.setdefault(edges, path)
         # at once, which takes less time
         for _ in listed.scores_without([items for items, _ in looked_at]):
             pass
