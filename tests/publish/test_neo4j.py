@@ -552,8 +552,13 @@ def check_hostile(publisher: Neo4jPublisher, server: LiveNeo4j, records: Records
     """Publishes explanations that bear these names wherever names can stand, and removes them again."""
     write(publisher, "small", records["21"])
     untouched = dump(server)
-    template = records["7"][0]
-    reason = template.reasons[0]
+    # a learned hop to the item: a fact about a node that the graph does not hold could not be published
+    template, reason = next(
+        (record, reason)
+        for record in records["7"]
+        for reason in record.reasons
+        if len(reason.path.relations) == 2 and reason.path.relations[-1].learned
+    )
 
     def check(names: list[str]) -> None:
         hostile = []
