@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kgrec.errors import UserError
+
 if TYPE_CHECKING:
     from kgrec.pipeline.run import Run
 
@@ -51,6 +53,14 @@ def open_run(
     from kgrec.pipeline.run import open_run
 
     return open_run(recipe, data=data, run_dir=run_dir, device=device, devices=devices, store=store, bulk=bulk)
+
+
+def check_all(all_users: bool, out: Path | None, what: str) -> None:
+    """Refuses ``--all`` without a Parquet file to write ``what`` to, and such a file without ``--all``."""
+    if all_users != (out is not None):
+        raise UserError("--all and --out FILE go together")
+    if out is not None and out.suffix.lower() != ".parquet":
+        raise UserError(f"the {what} are written as Parquet", file=out, expected="a file name that ends in .parquet")
 
 
 def print_json(document: Any) -> None:

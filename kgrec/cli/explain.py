@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, open_run, print_json, say
+from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, check_all, open_run, print_json, say
 from kgrec.cli.publish import As
 from kgrec.errors import UserError
 
@@ -127,10 +127,7 @@ def _check(
     name: str | None,
 ) -> None:
     """Refuses options that contradict each other, or that nothing would read."""
-    if all_users != (out is not None):
-        raise UserError("--all and --out FILE go together")
-    if out is not None and out.suffix.lower() != ".parquet":
-        raise UserError("the reasons are written as Parquet", file=out, expected="a file name that ends in .parquet")
+    check_all(all_users, out, "reasons")
     if all_users == (user is not None):
         raise UserError("one of --user ID and --all is needed")
     if item is None and (browser or instead_of is not None):

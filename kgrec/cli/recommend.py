@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, open_run, print_json, print_table, say
+from kgrec.cli.common import Data, Json, Lang, Recipe, RunDir, check_all, open_run, print_json, print_table, say
 from kgrec.errors import UserError
 
 if TYPE_CHECKING:
@@ -135,21 +135,17 @@ def _check(
         raise UserError("--ratings are those of --history ID,ID,…")
     if lang is not None and not explain:
         raise UserError("--lang is the language of reasons: it needs --explain")
+    check_all(all_users, out, "lists")
     if all_users:
-        if out is None or user is not None or history is not None or new_item is not None or explain:
+        if user is not None or history is not None or new_item is not None or explain:
             raise UserError(
-                "--all writes every user's list: it takes --out FILE, "
-                "and neither --user nor --history nor --new-item nor --explain"
+                "--all writes every user's list: it takes neither --user nor --history nor --new-item nor --explain"
             )
-        if out.suffix.lower() != ".parquet":
-            raise UserError("the lists are written as Parquet", file=out, expected="a file name that ends in .parquet")
         return
     if user is None and history is None and new_item is None:
         raise UserError("for whom?", remedy="--user ID, --history ID,ID,…, --new-item FILE, or --all --out F.parquet")
     if history is not None and (user is not None or new_item is not None):
         raise UserError("--history is somebody whom the data do not have: it takes neither --user nor --new-item")
-    if out is not None:
-        raise UserError("--all and --out FILE go together")
     if history is not None and explain:
         raise UserError("--explain needs --user")
     if new_item is not None and node_type is not None:
@@ -182,9 +178,14 @@ def _show(person: dict[str, Any], items: list[dict[str, Any]], reasons: dict[str
 def _reasons(explanation: Explanation) -> None:
     from kgrec.explain.language import Language
 
+    language = Language.of(explanation.lang)
     for path in explanation.paths:
-        weight = Language.of(explanation.lang).say("tree.weight", weight=f"{path.weight:.3g}")
-        say(f"     {path.text}  [{weight}]")
+        # what the item loses without the path; what the path carries, where that is not known
+        if path.effect is None:
+            told = language.say("tree.weight", weight=f"{path.weight:.3g}")
+        else:
+            told = language.say("tree.effect", effect=f"{path.effect:.3g}")
+        say(f"     {path.text}  [{told}]")
     for note in explanation.notes:
         say(f"     {note}")
 

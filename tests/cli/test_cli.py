@@ -91,7 +91,12 @@ def test_recommend(kgrec: Kgrec, places: list[str], small_run: Run) -> None:
     table = kgrec("recommend", *places, "--user", "7", "-k", 4).out
     assert items[0]["label"] in table
     explained = kgrec("recommend", *places, "--user", "7", "-k", 2, "--explain").out
-    assert "weight" in explained
+    # what each path is ordered by: what the item loses without it
+    for item in items[:2]:
+        (path,) = json.loads(kgrec("explain", *places, "--user", "7", "--item", item["item"], "-k", 1, "--json").out)[
+            "paths"
+        ]
+        assert f"{path['text']}  [effect {path['effect']:.3g}]" in explained
 
 
 def test_recommend_among_candidates(kgrec: Kgrec, places: list[str], tmp_path: Path) -> None:
