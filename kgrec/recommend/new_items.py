@@ -154,17 +154,19 @@ class _Index:
         return found
 
     def _of(self, relation: str, outward: bool) -> tuple[dict[str, int], dict[str, int]]:
-        """IRI and key → column; folded label → column, of the first node where several bear it."""
+        """IRI and key → column; folded label → column, of the first node where several bear it.  Key and label also
+        after their type, as ``kgrec what-if`` writes them."""
         if (relation, outward) not in self._known:
             rows = self.rows.filter((pl.col("relation") == relation) & (pl.col("outward") == outward))
             exact: dict[str, int] = {}
             folded: dict[str, int] = {}
-            for column, iri, key, label in rows.select("column", "iri", "key", "label").iter_rows():
+            told = rows.select("column", "node_type", "iri", "key", "label")
+            for column, node_type, iri, key, label in told.iter_rows():
                 exact[iri] = column
-                if key is not None:
-                    exact.setdefault(key, column)
-                if label is not None:
-                    folded.setdefault(label.strip().casefold(), column)
+                for written in () if key is None else (key, f"{node_type}/{key}"):
+                    exact.setdefault(written, column)
+                for written in () if label is None else (label.strip(), f"{node_type}/{label.strip()}"):
+                    folded.setdefault(written.casefold(), column)
             self._known[relation, outward] = exact, folded
         return self._known[relation, outward]
 

@@ -46,7 +46,7 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
     assert read_new_items(tmp_path / "one.toml") == found[:1]
 
 
-@pytest.mark.parametrize("entity", ["urn:x:Genre/Drama", "Drama", "drama"])
+@pytest.mark.parametrize("entity", ["urn:x:Genre/Drama", "Drama", "drama", "Genre/Drama", "genre/drama"])
 @pytest.mark.parametrize("relation", ["genre", "urn:x:genre"])
 def test_entities_by_iri_and_label_relations_by_name_and_iri(graph: Snapshot, relation: str, entity: str) -> None:
     assert columns(graph, (relation, entity)) == [("genre", True, "Genre", 1)]
