@@ -330,8 +330,8 @@ def _intervention(run: str, user: Person, absence: Absence) -> dict[str, Any]:
 def steps_of(record: Record, graph: DatabaseGraph) -> Iterator[dict[str, Any]]:
     """The steps of an explanation: one for every node between user and item of every path.
 
-    Properties: ``path`` (from 1, the heaviest first), ``position`` on it (the user's is 0), ``weight``, ``share``,
-    ``effect`` and ``rank_without`` (once a path: on its first step), ``text``, ``name`` (the caption), and the whole
+    Properties: ``path`` (from 1, in the order of the explanation), ``position`` on it (the user's is 0), ``weight``,
+    ``share``, ``effect`` and ``rank_without`` (once a path: on its first step), ``text``, ``name`` (the caption), and the whole
     path as lists: ``nodes`` (ids, one more than there are hops), ``via`` (relationship types), ``forward`` (whether a
     relationship points along the path), ``kinds``.
     """
@@ -359,8 +359,11 @@ def steps_of(record: Record, graph: DatabaseGraph) -> Iterator[dict[str, Any]]:
 
 
 def caption(reason: Reason) -> str:
-    """What stands on a step when it is drawn: the path's number and its part of the score, ``1 · 21 %``."""
-    return plain(f"{reason.number} · {100 * reason.part:.0f} %").replace("-", "−")
+    """What stands on a step when it is drawn: the path's number and how the score moves without it, ``1 · −3.5``; where
+    that is not known its part of the score, ``1 · 21 %``."""
+    effect = reason.path.effect
+    told = f"{100 * reason.part:.0f} %" if effect is None else f"{-effect:+.2g}"
+    return plain(f"{reason.number} · {told}").replace("-", "−")
 
 
 def _via(hop: Relation, graph: DatabaseGraph) -> str:

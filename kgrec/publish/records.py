@@ -29,7 +29,7 @@ class Reason:
     """One path of an explanation.
 
     Attributes:
-        number: from 1, the heaviest first.
+        number: from 1, in the order of the explanation.
         path: nodes, hops, weight (its additive part of the score) and sentence.
         part: the path's share by the score's mass (:attr:`kgrec.explain.types.Explanation.mass`), from -1 to 1.
     """
@@ -67,7 +67,7 @@ class Record:
         item, item_key: the node, and its id in the source table (the IRI where no table names it).
         rank: in the user's list, from 1.
         score: the model's.
-        reasons: the heaviest paths.
+        reasons: the paths.
         notes: what the reader should know besides.
         necessary, sufficient: the edges of the two sets (:class:`kgrec.explain.types.Causes`), as they are worded; None
             where there is no such set.

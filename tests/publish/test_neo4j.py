@@ -132,6 +132,9 @@ def test_an_explanation_and_its_steps(server: LiveNeo4j, publisher: Neo4jPublish
             assert [n for _, n in mine] == (nodes[1:-1] or nodes[1:])
             for position, (step, _) in enumerate(mine, 1):
                 assert step["position"] == position
+                number, moves = step["name"].split(" · ")
+                assert number == str(reason.number)
+                assert float(moves.replace("−", "-")) == pytest.approx(-reason.path.effect, rel=0.06)
                 assert step["weight"] == reason.path.weight
                 assert step["share"] == reason.path.share
                 assert step["text"] == reason.path.text
