@@ -331,9 +331,9 @@ def steps_of(record: Record, graph: DatabaseGraph) -> Iterator[dict[str, Any]]:
     """The steps of an explanation: one for every node between user and item of every path.
 
     Properties: ``path`` (from 1, in the order of the explanation), ``position`` on it (the user's is 0), ``weight``,
-    ``share``, ``effect`` and ``rank_without`` (once a path: on its first step), ``text``, ``name`` (the caption), and the whole
-    path as lists: ``nodes`` (ids, one more than there are hops), ``via`` (relationship types), ``forward`` (whether a
-    relationship points along the path), ``kinds``.
+    ``share``, ``effect`` and ``rank_without`` (once a path: on its first step), ``text``, ``name`` (the caption), and
+    the whole path as lists: ``nodes`` (ids, one more than there are hops), ``via`` (relationship types), ``forward``
+    (whether a relationship points along the path), ``kinds``.
     """
     for reason in record.reasons:
         path = reason.path
