@@ -184,32 +184,28 @@ class CausalExplainer(FlowExplainer, Listing):
 
     def _reasons(self, listed: SetSearch, flows: Flows, item: int, found: Sequence[Heavy], wanted: int) -> list[Reason]:
         """The paths with the largest effects of those that are looked at, each with edges of its own."""
-        single = listed.effects_of_items(item)
+        single, history = listed.effects_of_items(item), listed.person.items
+        does = dict(zip(history.tolist(), single.tolist(), strict=True))
+        most = np.argsort(-single, kind="stable")[:wanted].tolist()
         heaviest: dict[int, Heavy] = {}
         for hops, carried in found:
             heaviest.setdefault(carried.source, (hops, carried))
-        history = listed.person.items
-        most = np.argsort(-single, kind="stable")[:wanted].tolist()
         for j in most:
             if int(history[j]) not in heaviest and (path := self.heaviest_from(flows, item, j)) is not None:
                 heaviest[int(history[j])] = path
         chosen = [
-            Reason(path, frozenset([source]), frozenset(), float(single[np.searchsorted(history, source)]), None)
+            Reason(path, frozenset([source]), frozenset(), does[source], None)
             for source, path in heaviest.items()
             if not self._facts_of(path)
         ]
-        looked_at: dict[tuple[frozenset[int], frozenset[Fact]], Heavy] = {}
-        own = [heaviest[int(history[j])] for j in most if int(history[j]) in heaviest]
-        for path in [*self._through_facts(flows, item, single, wanted), *own]:
-            if facts := self._facts_of(path):
-                looked_at.setdefault((frozenset([path[1].source]), facts), path)
+        own = [heaviest[source] for source in history[most].tolist() if source in heaviest]
         # what goes through an entity that is not worth a look adds little to an interaction that does little
         least = single[most[-1]] - WORTH * single.max() if len(most) == wanted else -np.inf
-        does = dict(zip(history.tolist(), single.tolist(), strict=True))
-        for path in sorted(found, key=lambda one: -abs(one[1].weight)):
-            edges = frozenset([path[1].source]), self._facts_of(path)
-            if len(looked_at) < max(WITH_FACTS, wanted) and edges[1] and does[path[1].source] >= least:
-                looked_at.setdefault(edges, path)
+        looked_at = self._with_facts(
+            [*self._through_facts(flows, item, single, wanted), *own],
+            [path for path in found if does[path[1].source] >= least],
+            max(WITH_FACTS, wanted),
+        )
         # at once, which takes less time
         for _ in listed.scores_without([items for items, _ in looked_at]):
             pass
@@ -219,6 +215,17 @@ class CausalExplainer(FlowExplainer, Listing):
             chosen.append(Reason(path, *edges, effect, listed.ranking.place(scores, item)))
         chosen.sort(key=lambda one: (-one.effect, -one.path[1].weight, len(one.path[0]), one.path[1].source))
         return self._placed(listed, item, chosen[:wanted])
+
+    def _with_facts(
+        self, always: Sequence[Heavy], others: Sequence[Heavy], room: int
+    ) -> dict[tuple[frozenset[int], frozenset[Fact]], Heavy]:
+        """Paths that have facts, one for each set of edges: some always, then the heaviest of others while there is
+        room."""
+        chosen: dict[tuple[frozenset[int], frozenset[Fact]], Heavy] = {}
+        for n, path in enumerate([*always, *sorted(others, key=lambda one: -abs(one[1].weight))]):
+            if (n < len(always) or len(chosen) < room) and (facts := self._facts_of(path)):
+                chosen.setdefault((frozenset([path[1].source]), facts), path)
+        return chosen
 
     def _through_facts(self, flows: Flows, item: int, single: NDArray[np.float64], wanted: int) -> list[Heavy]:
         """Paths of facts that may do most: what their interaction does, and what goes through their entity from all
