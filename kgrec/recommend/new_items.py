@@ -158,15 +158,17 @@ class _Index:
         after their type, as ``kgrec what-if`` writes them."""
         if (relation, outward) not in self._known:
             rows = self.rows.filter((pl.col("relation") == relation) & (pl.col("outward") == outward))
-            exact: dict[str, int] = {}
+            told = rows.select("column", "node_type", "iri", "key", "label").rows()
+            exact: dict[str, int] = {iri: column for column, _, iri, _, _ in told}
             folded: dict[str, int] = {}
-            told = rows.select("column", "node_type", "iri", "key", "label")
-            for column, node_type, iri, key, label in told.iter_rows():
-                exact[iri] = column
-                for written in () if key is None else (key, f"{node_type}/{key}"):
-                    exact.setdefault(written, column)
-                for written in () if label is None else (label.strip(), f"{node_type}/{label.strip()}"):
-                    folded.setdefault(written.casefold(), column)
+            # a name alone comes before a type and a name, whichever node is the first
+            for typed in (False, True):
+                for column, node_type, _, key, label in told:
+                    kind = f"{node_type}/" if typed else ""
+                    if key is not None:
+                        exact.setdefault(kind + key, column)
+                    if label is not None:
+                        folded.setdefault((kind + label.strip()).casefold(), column)
             self._known[relation, outward] = exact, folded
         return self._known[relation, outward]
 
